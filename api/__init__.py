@@ -1,0 +1,1 @@
+"""HTTP, live stream, auth, console."""

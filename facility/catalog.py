@@ -1,0 +1,70 @@
+"""The catalog: every asset class and device profile, the shipped ones and the site's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from facility.classfile import AssetClass, read_class
+from facility.errors import ConfigError, Problem
+from facility.points import Point, Profile
+from facility.profilefile import read_profile
+from facility.yamlfile import Document, files, load
+
+SHIPPED = Path(__file__).parent
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Classes and profiles by id."""
+
+    classes: Mapping[str, AssetClass]
+    profiles: Mapping[str, Profile]
+
+    def point(self, asset_class: str, key: str) -> Point | None:
+        """A concrete point of a class, or None when either is unknown."""
+        found = self.classes.get(asset_class)
+        return found.point(key) if found else None
+
+
+def load_catalog(folder: Path | None = None) -> Catalog:
+    """The shipped catalog and, with `folder`, the site's own `classes/` and `profiles/`.
+
+    Every problem comes in one ConfigError.
+    An own class or profile with a shipped id takes its place.
+    """
+    folders = [SHIPPED] + ([folder] if folder else [])
+    problems: list[Problem] = []
+    classes = _read(folders, "classes", problems, read_class, lambda item: item.id)
+    profiles = _read(
+        folders, "profiles", problems, lambda document: read_profile(document, classes), lambda item: item.id
+    )
+    if problems:
+        raise ConfigError(problems)
+    return Catalog(classes, profiles)
+
+
+def _read(
+    folders: Iterable[Path],
+    kind: str,
+    problems: list[Problem],
+    read: Callable[[Document], T],
+    name: Callable[[T], str],
+) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for folder in folders:
+        here: set[str] = set()
+        for path in files(folder / kind):
+            try:
+                item = read(load(path))
+            except ConfigError as error:
+                problems += error.problems
+                continue
+            if name(item) in here:
+                problems.append(Problem(str(path), 1, kind, f"the id {name(item)!r} is already taken in this folder"))
+            here.add(name(item))
+            found[name(item)] = item
+    return found

@@ -1,0 +1,213 @@
+"""What can be measured: canonical points of an asset class, and where a device keeps them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+KEY = re.compile(r"[a-z][a-z0-9_]*(\[(n|\d{1,3})\])?(\.[a-z][a-z0-9_]*(\[(n|\d{1,3})\])?)*")
+"""A point key: `car.floor`, `pump[2].freq`, or the template `pump[n].freq`."""
+
+
+class Kind(StrEnum):
+    """How a point behaves; it fixes the type of its value everywhere."""
+
+    ANALOG = "analog"
+    DISCRETE = "discrete"
+    ENUM = "enum"
+    COUNTER = "counter"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+    def to(self, language: str) -> str:
+        """The text in `language`; English where it is not Chinese."""
+        return self.zh if language.startswith("zh") else self.en
+
+    def fill(self, n: int) -> Label:
+        """The same text with `{n}` replaced."""
+        return Label(self.zh.replace("{n}", str(n)), self.en.replace("{n}", str(n)))
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One value of an enum or discrete point: its number, stable code and label."""
+
+    number: int
+    code: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One canonical point of a class.
+
+    `unit` is UCUM (empty for discrete, enum and text). `low`/`high` bound what is physically possible.
+    `deadband` is in the unit. `interval` is the wanted poll interval in seconds. `index` is n of an
+    indexed point, else 0. `template` is the key as the class file has it.
+    """
+
+    key: str
+    kind: Kind
+    label: Label
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    deadband: float = 0.0
+    interval: float = 1.0
+    critical: bool = False
+    derived: bool = False
+    states: Mapping[int, State] = field(default_factory=dict)
+    template: str = ""
+    index: int = 0
+
+    def state(self, code: str) -> State | None:
+        """The state with this code, or None."""
+        return next((state for state in self.states.values() if state.code == code), None)
+
+
+class Table(StrEnum):
+    """The four Modbus tables."""
+
+    COIL = "coil"
+    DISCRETE = "discrete"
+    INPUT = "input"
+    HOLDING = "holding"
+
+    @property
+    def is_bits(self) -> bool:
+        """True for the two tables whose cell is one bit."""
+        return self in (Table.COIL, Table.DISCRETE)
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Where a Modbus device keeps one point, and how its words become the canonical value.
+
+    `address` is the 0-based PDU address. `type`: bool, bit, bits, uint8, int8, (u)int16, (u)int32, (u)int64,
+    float16, float32, float64, bcd16, bcd32, string. value = raw * scale + offset, in the point's unit.
+    `bits` is (first, last) of a bit or a bit field, 0 = least significant. `words` is the length in registers (1 for
+    bits tables).
+    `sentinels` are raw values that mean "not available". `values` maps raw numbers to canonical enum numbers.
+    `byte_order`/`word_order`: big or little. `invert` swaps true and false.
+    """
+
+    point: str
+    table: Table
+    address: int
+    type: str
+    words: int = 1
+    bits: tuple[int, int] = (0, 0)
+    scale: float = 1.0
+    offset: float = 0.0
+    sentinels: frozenset[float] = frozenset()
+    values: Mapping[int, int] | None = None
+    byte_order: str = "big"
+    word_order: str = "big"
+    invert: bool = False
+    interval: float | None = None
+    writable: bool = False
+    two_people: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one read request to a device may ask for.
+
+    `registers`/`bits`: the most per request. `gap`: the widest hole worth bridging, in registers (bits tables:
+    times 16).
+    `forbidden`: (table, first, last) ranges that must never be touched. `single`: one point per read.
+    `delay`: seconds to wait between requests. `timeout`: seconds to wait for an answer.
+    """
+
+    registers: int = 125
+    bits: int = 2000
+    gap: int = 8
+    forbidden: tuple[tuple[Table, int, int], ...] = ()
+    single: bool = False
+    delay: float = 0.0
+    timeout: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicValue:
+    """One point inside a JSON payload: `path` is a JSON pointer (RFC 6901), empty for the whole payload.
+
+    `point` may hold `[n]`; then `index` is the JSON pointer of n. `when` are pointer -> expected JSON values that must
+    all match. `values` maps the payload's own words (as text) to canonical numbers. `constant`: the value to take
+    instead of the payload's when `when` matches.
+    """
+
+    point: str
+    path: str = ""
+    index: str = ""
+    when: Mapping[str, object] = field(default_factory=dict)
+    scale: float = 1.0
+    offset: float = 0.0
+    values: Mapping[str, int] | None = None
+    invert: bool = False
+    constant: float | bool | None = None
+    sentinels: frozenset[float] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic of a native MQTT device. `topic` may hold `{name}` placeholders filled from the device's `params`.
+
+    `match`: pointer -> expected value (text may hold placeholders); a payload that does not match is not ours.
+    """
+
+    topic: str
+    values: tuple[TopicValue, ...]
+    match: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """The topic that says whether a native MQTT device is there, with its two payloads."""
+
+    topic: str
+    online: str
+    offline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request that the gateway publishes every `every` seconds so that a quiet device speaks."""
+
+    topic: str
+    payload: str
+    every: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One device model's map onto the canonical points of one class, with the manual it was taken from."""
+
+    id: str
+    asset_class: str
+    label: Label
+    source: str
+    protocol: str
+    registers: tuple[Register, ...] = ()
+    limits: Limits = Limits()
+    topics: tuple[Topic, ...] = ()
+    availability: Availability | None = None
+    asks: tuple[Ask, ...] = ()
+    stale_after: float = 90.0
+    params: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """Every canonical key the model can give, in the profile's order, each once."""
+        keys = [register.point for register in self.registers]
+        keys += [value.point for topic in self.topics for value in topic.values]
+        return tuple(dict.fromkeys(keys))

@@ -1,0 +1,235 @@
+"""Device profiles as data: read `profiles/*.yaml` into register maps and topic maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from facility.classfile import AssetClass, Labels
+from facility.errors import ConfigError, Problem
+from facility.points import (
+    Ask,
+    Availability,
+    Kind,
+    Limits,
+    Profile,
+    Register,
+    Table,
+    Topic,
+    TopicValue,
+)
+from facility.yamlfile import Document, Strict
+
+WORDS = {
+    "bool": 1, "bit": 1, "bits": 1, "int8": 1, "uint8": 1, "int16": 1, "uint16": 1, "bcd16": 1, "float16": 1,
+    "int32": 2, "uint32": 2, "float32": 2, "bcd32": 2, "int64": 4, "uint64": 4, "float64": 4, "string": 0,
+}  # fmt: skip
+"""Type -> length in registers; 0 where the profile says it (`length`)."""
+
+Order = Literal["big", "little"]
+
+
+class _Register(Strict):
+    point: str
+    table: Table | None = None
+    address: int = Field(ge=0, le=65_535)
+    type: str = "uint16"
+    length: int = Field(default=0, ge=0, le=125)
+    bit: int | None = Field(default=None, ge=0, le=63)
+    bits: tuple[int, int] | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    sentinels: list[float] | None = None
+    values: dict[int, int] | None = None
+    byte_order: Order | None = None
+    word_order: Order | None = None
+    invert: bool = False
+    interval: float | None = Field(default=None, gt=0)
+    writable: bool = False
+    two_people: bool = False
+    repeat: int = Field(default=0, ge=0, le=512)
+    step: int = 0
+    first: int = Field(default=1, ge=1)
+
+
+class _Limits(Strict):
+    registers: int = Field(default=125, ge=1, le=125)
+    bits: int = Field(default=2000, ge=1, le=2000)
+    gap: int = Field(default=8, ge=0, le=124)
+    forbidden: list[tuple[Table, int, int]] = []
+    single: bool = False
+    delay: float = Field(default=0.0, ge=0)
+    timeout: float = Field(default=1.0, gt=0, le=60)
+
+
+class _TopicValue(Strict):
+    point: str
+    path: str = ""
+    index: str = ""
+    when: dict[str, bool | int | float | str] = {}
+    scale: float = 1.0
+    offset: float = 0.0
+    values: dict[str, int] | None = None
+    invert: bool = False
+    constant: bool | float | None = None
+    sentinels: list[float] = []
+
+
+class _Topic(Strict):
+    topic: str = Field(min_length=1)
+    match: dict[str, bool | int | float | str] = {}
+    values: list[_TopicValue] = Field(min_length=1)
+
+
+class _Availability(Strict):
+    topic: str
+    online: str
+    offline: str
+
+
+class _Ask(Strict):
+    topic: str
+    payload: str
+    every: float = Field(gt=0)
+
+
+class _Profile(Strict):
+    profile: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    class_: str = Field(alias="class")
+    labels: Labels
+    source: str = Field(min_length=1)
+    protocol: Literal["modbus", "mqtt"] = "modbus"
+    table: Table = Table.HOLDING
+    byte_order: Order = "big"
+    word_order: Order = "big"
+    sentinels: list[float] = []
+    limits: _Limits = _Limits()
+    registers: list[_Register] = []
+    topics: list[_Topic] = []
+    availability: _Availability | None = None
+    asks: list[_Ask] = []
+    stale_after: float = Field(default=90.0, gt=0)
+    params: list[str] = []
+
+
+def read_profile(document: Document, classes: Mapping[str, AssetClass]) -> Profile:
+    """One profile file as a Profile whose points all exist; ConfigError with every problem."""
+    spec = document.parse(_Profile)
+    asset_class = classes.get(spec.class_)
+    if asset_class is None:
+        known = ", ".join(sorted(classes))
+        raise ConfigError([document.problem(("class",), f"there is no asset class {spec.class_!r}; known: {known}")])
+    problems = list(_check_registers(document, spec, asset_class)) + list(_check_topics(document, spec, asset_class))
+    if problems:
+        raise ConfigError(problems)
+    return Profile(
+        id=spec.profile,
+        asset_class=spec.class_,
+        label=spec.labels.label(),
+        source=spec.source,
+        protocol=spec.protocol,
+        registers=tuple(register for item in spec.registers for register in _registers(item, spec)),
+        limits=_limits(spec.limits),
+        topics=tuple(_topic(topic) for topic in spec.topics),
+        availability=Availability(**spec.availability.model_dump()) if spec.availability else None,
+        asks=tuple(Ask(ask.topic, ask.payload, ask.every) for ask in spec.asks),
+        stale_after=spec.stale_after,
+        params=tuple(spec.params),
+    )
+
+
+def _limits(spec: _Limits) -> Limits:
+    return Limits(spec.registers, spec.bits, spec.gap, tuple(spec.forbidden), spec.single, spec.delay, spec.timeout)
+
+
+def _topic(spec: _Topic) -> Topic:
+    values = tuple(
+        TopicValue(
+            point=item.point, path=item.path, index=item.index, when=dict(item.when), scale=item.scale,
+            offset=item.offset, values=item.values, invert=item.invert, constant=item.constant,
+            sentinels=frozenset(item.sentinels),
+        )
+        for item in spec.values
+    )  # fmt: skip
+    return Topic(spec.topic, values, dict(spec.match))
+
+
+def _words(item: _Register, table: Table) -> int:
+    return 1 if table.is_bits else item.length or WORDS.get(item.type, 0)
+
+
+def _registers(item: _Register, spec: _Profile) -> Iterator[Register]:
+    table = item.table or spec.table
+    for index in range(item.repeat or 1):
+        bits = item.bits or ((item.bit, item.bit) if item.bit is not None else (0, 0))
+        yield Register(
+            point=item.point.replace("[n]", f"[{item.first + index}]"),
+            table=table,
+            address=item.address + index * item.step,
+            type="bool" if table.is_bits else item.type,
+            words=_words(item, table),
+            bits=bits,
+            scale=item.scale,
+            offset=item.offset,
+            sentinels=frozenset(spec.sentinels if item.sentinels is None else item.sentinels),
+            values=item.values,
+            byte_order=item.byte_order or spec.byte_order,
+            word_order=item.word_order or spec.word_order,
+            invert=item.invert,
+            interval=item.interval,
+            writable=item.writable,
+            two_people=item.two_people,
+        )
+
+
+def _check_registers(document: Document, spec: _Profile, asset_class: AssetClass) -> Iterator[Problem]:
+    if spec.protocol == "modbus" and not spec.registers:
+        yield document.problem((), "a modbus profile needs registers")
+    seen: set[str] = set()
+    for number, item in enumerate(spec.registers):
+        place = ("registers", number)
+        if item.type not in WORDS:
+            yield document.problem((*place, "type"), f"{item.type!r} is none of {', '.join(WORDS)}")
+            continue
+        if item.type == "string" and not item.length:
+            yield document.problem(place, "a string needs its length in registers")
+        if item.type == "bit" and item.bit is None:
+            yield document.problem(place, "type bit needs the number of the bit")
+        if "[n]" in item.point and not item.repeat:
+            yield document.problem(place, "a point with [n] needs repeat and step")
+        for register in _registers(item, spec):
+            yield from _check_register(document, place, register, asset_class)
+            if register.point in seen:
+                yield document.problem((*place, "point"), f"{register.point} is mapped twice")
+            seen.add(register.point)
+
+
+def _check_register(
+    document: Document, place: tuple[str | int, ...], register: Register, asset_class: AssetClass
+) -> Iterator[Problem]:
+    point = asset_class.point(register.point)
+    if point is None:
+        yield document.problem((*place, "point"), f"the class {asset_class.id} has no point {register.point!r}")
+    elif point.kind is Kind.ENUM and register.values:
+        for number in sorted(set(register.values.values()) - set(point.states)):
+            yield document.problem((*place, "values"), f"{number} is no state of {register.point}")
+    if register.address + register.words > 65_536:
+        yield document.problem(
+            (*place, "address"), f"{register.point}: register {register.address} is outside the map (0..65535)"
+        )
+
+
+def _check_topics(document: Document, spec: _Profile, asset_class: AssetClass) -> Iterator[Problem]:
+    if spec.protocol == "mqtt" and not spec.topics:
+        yield document.problem((), "an mqtt profile needs topics")
+    for number, topic in enumerate(spec.topics):
+        for position, item in enumerate(topic.values):
+            place = ("topics", number, "values", position)
+            if "[n]" in item.point and not item.index:
+                yield document.problem(place, "a point with [n] needs `index`, the pointer to n")
+            if asset_class.point(item.point.replace("[n]", "[1]")) is None:
+                yield document.problem((*place, "point"), f"the class {asset_class.id} has no point {item.point!r}")
+            if item.path and not item.path.startswith("/"):
+                yield document.problem((*place, "path"), "is not a JSON pointer such as /params/em:0/a_voltage")

@@ -1,0 +1,129 @@
+"""The settings in `site.yaml`: where broker, stores, API and channels are. Secrets only by `${ENV}`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from facility.yamlfile import Strict
+
+WEAK = frozenset({"", "password", "changeme", "change-me", "secret", "admin", "root", "test", "123456", "default"})
+"""Secrets that the program refuses to start with."""
+
+
+class BrokerSettings(Strict):
+    """`embedded` starts a broker of our own on loopback; otherwise host and port of one that runs."""
+
+    embedded: bool = False
+    host: str = "127.0.0.1"
+    port: int = Field(default=1883, ge=0, le=65_535)
+    username: str | None = None
+    password: str | None = None
+    tls: bool = False
+
+
+class ReadingsSettings(Strict):
+    """Where readings are stored. `duckdb` needs `path`; `influxdb` needs `url`, `bucket`, `token` (org is ignored by v3)."""
+
+    kind: Literal["duckdb", "influxdb"] = "duckdb"
+    path: str = "data/readings.duckdb"
+    url: str = ""
+    bucket: str = "caretaker"
+    org: str = "caretaker"
+    token: str = ""
+    retention_days: int = Field(default=400, ge=1)
+
+    @model_validator(mode="after")
+    def _complete(self) -> ReadingsSettings:
+        if self.kind == "influxdb" and not (self.url.startswith(("http://", "https://")) and self.token):
+            raise ValueError("influxdb needs url (http:// or https://) and token")
+        return self
+
+
+class RecordsSettings(Strict):
+    """Where alarms and tickets are kept: `sqlite` needs `path`; `postgresql` needs `url` (postgresql://user:pass@host/db)."""
+
+    kind: Literal["sqlite", "postgresql"] = "sqlite"
+    path: str = "data/records.sqlite"
+    url: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> RecordsSettings:
+        if self.kind == "postgresql" and not self.url.startswith("postgresql"):
+            raise ValueError("postgresql needs url, such as postgresql://user:${DB_PASSWORD}@host/caretaker")
+        return self
+
+
+class ApiSettings(Strict):
+    """Where the API and the console listen. Anything but loopback needs TLS files, or `insecure: true` said aloud."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    insecure: bool = False
+    tls_certificate: str = ""
+    tls_key: str = ""
+
+    @model_validator(mode="after")
+    def _safe(self) -> ApiSettings:
+        public = self.host not in ("127.0.0.1", "::1", "localhost")
+        if public and not (self.insecure or (self.tls_certificate and self.tls_key)):
+            raise ValueError(
+                f"{self.host} can be reached from outside: give tls_certificate and tls_key, or say insecure: true"
+            )
+        return self
+
+
+class SpoolSettings(Strict):
+    """The gateway's durable queue. `directory` holds one SQLite file per gateway; `megabytes` bounds each."""
+
+    directory: str = "data/spool"
+    megabytes: int = Field(default=256, ge=1)
+    synchronous: Literal["normal", "full"] = "normal"
+
+
+class ChannelSettings(Strict):
+    """One way out of the house. `webhook` posts JSON to `url`; `log` writes a line."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    kind: Literal["log", "webhook"]
+    url: str = ""
+    language: Literal["zh", "en"] = "zh"
+    token: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> ChannelSettings:
+        if self.kind == "webhook" and not self.url.startswith(("http://", "https://")):
+            raise ValueError("a webhook needs its url (http:// or https://)")
+        return self
+
+
+class RouteSettings(Strict):
+    """Which alarms go to which channels: severities (1 emergency .. 4 advisory), classes (all if empty), events."""
+
+    to: list[str] = Field(min_length=1)
+    severities: list[int] = [1, 2]
+    classes: list[str] = []
+    events: list[Literal["raise", "clear", "acknowledge", "ticket"]] = ["raise"]
+
+
+class Settings(Strict):
+    """Everything in site.yaml that says where and how, not what. Relative paths start at the site folder."""
+
+    broker: BrokerSettings = BrokerSettings()
+    readings: ReadingsSettings = ReadingsSettings()
+    records: RecordsSettings = RecordsSettings()
+    spool: SpoolSettings = SpoolSettings()
+    api: ApiSettings = ApiSettings()
+    future_limit: float = Field(default=60.0, gt=0, description="seconds a reading may lie ahead of the clock")
+
+
+def weak_secrets(settings: Settings) -> list[tuple[str, str]]:
+    """(place, why) of each secret that must not be used as it is."""
+    found: list[tuple[str, str]] = []
+    if settings.broker.password is not None and settings.broker.password.lower() in WEAK:
+        found.append(("broker.password", "is empty or a default; set a real one"))
+    token = settings.readings.token.rpartition(":")[2]
+    if settings.readings.kind == "influxdb" and token.lower() in WEAK:
+        found.append(("readings.token", "is empty or a default; set a real one"))
+    return found

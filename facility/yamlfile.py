@@ -1,0 +1,199 @@
+"""Read one YAML file strictly: YAML 1.2 scalars, no duplicate keys, no aliases bombs, every value with its line.
+
+PyYAML's own resolver is YAML 1.1 (`on`, `off`, `no` become booleans), which is wrong for state codes, so scalars are
+resolved here by the 1.2 core schema. `${NAME}` and `${NAME:-default}` are replaced from the environment, if one is given.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from facility.errors import ConfigError, Problem
+
+MAX_FILE = 2_000_000
+"""Bytes of one configuration file."""
+
+_INT = re.compile(r"[-+]?[0-9]+")
+_HEX = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_WORDS: Mapping[str, object] = {"": None, "~": None, "null": None, "true": True, "false": False}
+
+Path_ = tuple[str | int, ...]
+
+
+class Strict(BaseModel):
+    """Base of every configuration shape: unknown keys refused, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+M = TypeVar("M", bound=Strict)
+
+
+@dataclass
+class Document:
+    """A parsed file: its data and the line of each place in it."""
+
+    file: str
+    data: object
+    lines: dict[Path_, int] = field(default_factory=dict)
+
+    def line(self, path: Path_) -> int:
+        """The line of a place, or of the nearest place around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def problem(self, path: Path_, message: str) -> Problem:
+        """A problem at a place of this file."""
+        return Problem(self.file, self.line(path), _dotted(path), message)
+
+    def parse(self, model: type[M]) -> M:
+        """The data as a strict model; ConfigError with every problem at once."""
+        try:
+            return model.model_validate_json(json.dumps({} if self.data is None else self.data))
+        except ValidationError as error:
+            problems = [self.problem(self._known(item["loc"]), _explain(item)) for item in error.errors()]
+            raise ConfigError(problems) from error
+
+    def _known(self, location: tuple[str | int, ...]) -> Path_:
+        """Drop the parts that pydantic adds for unions, so that the place is one of the file's own."""
+        path: Path_ = ()
+        for part in location:
+            if (*path, part) in self.lines:
+                path = (*path, part)
+            elif isinstance(part, str) and part.lstrip("-").isdigit() and (*path, int(part)) in self.lines:
+                path = (*path, int(part))
+        last = location[-1] if location else ""
+        return path if not path or last in path or not isinstance(last, str) else (*path, last)
+
+
+def load(path: Path, *, name: str = "", env: Mapping[str, str] | None = None) -> Document:
+    """Read a file; ConfigError with file and line for anything that is not plain, unambiguous YAML."""
+    document = Document(name or str(path), None)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError([Problem(document.file, 0, "", f"cannot be read: {error.strerror or error}")]) from error
+    if len(raw) > MAX_FILE:
+        raise ConfigError([Problem(document.file, 0, "", f"{len(raw)} bytes; the limit is {MAX_FILE}")])
+    try:
+        node = yaml.compose(raw.decode(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem(document.file, 0, "", "is not UTF-8 text")]) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = mark.line + 1 if mark else 0
+        raise ConfigError([Problem(document.file, line, "", f"YAML: {error.problem or error.context}")]) from error
+    except yaml.YAMLError as error:
+        raise ConfigError([Problem(document.file, 0, "", f"YAML: {error}")]) from error
+    if node is not None:
+        reader = _Reader(document, env)
+        document.data = reader.read(node, ())
+        if reader.problems:
+            raise ConfigError(reader.problems)
+    return document
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """The YAML files of a folder (none if there is no folder), by name."""
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
+
+
+class _Reader:
+    def __init__(self, document: Document, env: Mapping[str, str] | None) -> None:
+        self.document = document
+        self.env = env
+        self.problems: list[Problem] = []
+        self._open: set[int] = set()
+
+    def read(self, node: yaml.Node, path: Path_) -> object:
+        self.document.lines[path] = node.start_mark.line + 1
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        if id(node) in self._open or len(self.document.lines) > 200_000:
+            self.problems.append(self.document.problem(path, "an alias that contains itself, or far too many values"))
+            return None
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+            return self._mapping(node, path)
+        finally:
+            self._open.discard(id(node))
+
+    def _mapping(self, node: yaml.Node, path: Path_) -> dict[str | int, object]:
+        result: dict[str | int, object] = {}
+        for key_node, value_node in node.value:
+            key = self.read(key_node, (*path, "?"))
+            key = key if isinstance(key, str | int) and not isinstance(key, bool) else str(key_node.value)
+            place = (*path, key)
+            if key in result:
+                self.document.lines[place] = key_node.start_mark.line + 1
+                self.problems.append(self.document.problem(place, "the key stands here twice"))
+            result[key] = self.read(value_node, place)
+            self.document.lines[place] = key_node.start_mark.line + 1
+        self.document.lines.pop((*path, "?"), None)
+        return result
+
+    def _scalar(self, node: yaml.ScalarNode, path: Path_) -> object:
+        text: str = node.value
+        if self.env is not None and "${" in text:
+            text = self._substitute(text, path)
+        if node.style in ("'", '"', "|", ">"):
+            return text
+        return resolve(text)
+
+    def _substitute(self, text: str, path: Path_) -> str:
+        def value(match: re.Match[str]) -> str:
+            name, default = match.group(1), match.group(2)
+            found = (self.env or {}).get(name, default)
+            if found is None:
+                self.problems.append(self.document.problem(path, f"the environment variable {name} is not set"))
+                return ""
+            return found
+
+        return _ENV.sub(value, text)
+
+
+def resolve(text: str) -> object:
+    """A plain scalar by the YAML 1.2 core schema; infinities and NaN stay text, nothing here wants them."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _HEX.fullmatch(text):
+        return int(text, 16)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _dotted(path: Path_) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _explain(item: object) -> str:
+    """pydantic's message in the words of someone who writes YAML."""
+    error: dict[str, object] = dict(item)  # type: ignore[call-overload]
+    kind, message = str(error["type"]), str(error["msg"])
+    if kind == "extra_forbidden":
+        return "unknown key"
+    if kind == "missing":
+        return "is missing"
+    given = error.get("input")
+    shown = "" if isinstance(given, dict | list) else f" (it is {given!r})"
+    return message.removeprefix("Value error, ") + shown

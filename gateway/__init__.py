@@ -1,0 +1,1 @@
+"""The edge: plan reads, read, decode, report by exception, spool, publish."""

@@ -1,0 +1,1 @@
+"""Readings into a store, confirmed end to end."""

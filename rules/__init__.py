@@ -1,0 +1,1 @@
+"""Alarms, alerts, tickets, notification."""

@@ -1,0 +1,55 @@
+"""What a rule is, once it is read, checked and compiled: data that the engine evaluates and people read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from facility.points import Label
+
+
+class Severity(IntEnum):
+    """1 emergency (life safety, fast loss), 2 urgent (service lost), 3 maintenance, 4 advisory."""
+
+    EMERGENCY = 1
+    URGENT = 2
+    MAINTENANCE = 3
+    ADVISORY = 4
+
+
+class Raises(StrEnum):
+    """What follows from the alarm."""
+
+    EMERGENCY = "emergency"
+    TICKET = "ticket"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a class. `when`/`clear`/`enable` are expression texts; durations in seconds.
+
+    `index` is n of a rule written over `[n]` points, else 0: the rulebook expands such a rule per index.
+    `clear` empty: the alarm clears when `when` is false. `schedule`: local hours ((from, to) minutes of the day).
+    `origin` is file:line, for people.
+    """
+
+    id: str
+    asset_class: str
+    label: Label
+    guidance: Label
+    severity: Severity
+    raises: Raises
+    when: str
+    clear: str = ""
+    enable: str = ""
+    delay: float = 0.0
+    clear_delay: float = 0.0
+    latch: bool = False
+    shelvable: bool = True
+    index: int = 0
+    schedule: tuple[tuple[int, int], ...] = ()
+    assets: frozenset[str] = frozenset()
+    origin: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Devices that behave like hardware, and the scenarios that make them fail."""
