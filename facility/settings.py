@@ -24,7 +24,7 @@ class BrokerSettings(Strict):
 
 
 class ReadingsSettings(Strict):
-    """Where readings are stored. `duckdb` needs `path`; `influxdb` needs `url`, `bucket`, `token` (org is ignored by v3)."""
+    """Where readings are stored. `duckdb` needs `path`; `influxdb` needs `url`, `bucket`, `token` (v3 ignores org)."""
 
     kind: Literal["duckdb", "influxdb"] = "duckdb"
     path: str = "data/readings.duckdb"

@@ -14,7 +14,7 @@ reason; the caller keeps the bytes in its dead letters.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -129,7 +129,7 @@ def parse_topic(topic: str) -> tuple[str, str, str]:
 
 
 _encoder = msgspec.json.Encoder()
-_decoders: dict[type[msgspec.Struct], msgspec.json.Decoder[msgspec.Struct]] = {}
+_decoders: dict[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {}
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -143,8 +143,9 @@ def decode(kind: type[T], payload: bytes) -> T:
         raise DecodeError(f"payload of {len(payload)} bytes; the limit is {MAX_PAYLOAD}")
     decoder = _decoders.get(kind)
     if decoder is None:
-        decoder = _decoders[kind] = msgspec.json.Decoder(kind)  # type: ignore[assignment]
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
     try:
-        return decoder.decode(payload)
+        message: T = decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(str(error) or type(error).__name__) from error
+    return message

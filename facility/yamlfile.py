@@ -1,7 +1,7 @@
 """Read one YAML file strictly: YAML 1.2 scalars, no duplicate keys, no aliases bombs, every value with its line.
 
 PyYAML's own resolver is YAML 1.1 (`on`, `off`, `no` become booleans), which is wrong for state codes, so scalars are
-resolved here by the 1.2 core schema. `${NAME}` and `${NAME:-default}` are replaced from the environment, if one is given.
+resolved here by the 1.2 core schema. `${NAME}` and `${NAME:-default}` are replaced from the environment, if given.
 """
 
 from __future__ import annotations

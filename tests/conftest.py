@@ -1,0 +1,33 @@
+"""Fixtures for every test, and the list of services that were missing."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+
+from tests.services.require import MISSING
+
+pytest_plugins = [
+    name
+    for name in ("tests.services.brokers", "tests.services.influx", "tests.services.postgres", "tests.services.browser")
+    if find_spec(name) is not None
+]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which services were missing, and the one command that brings them."""
+    packages = sorted(set(MISSING.values()) | _skipped_packages(terminalreporter))
+    if packages:
+        terminalreporter.section("services that were not there")
+        terminalreporter.write_line(f"sudo apt-get install {' '.join(packages)}   # enables the skipped tests")
+
+
+def _skipped_packages(reporter: pytest.TerminalReporter) -> set[str]:
+    """Packages named in skip reports; with xdist the skips happened in other processes."""
+    found: set[str] = set()
+    for report in reporter.stats.get("skipped", []):
+        reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
+        if "apt-get install " in reason:
+            found.update(reason.partition("apt-get install ")[2].split())
+    return found
