@@ -1,0 +1,39 @@
+# make demo   a simulated building with everything running      make test   every test
+# make check  format, lint, types, import contracts             make bench  measured figures
+# Each target makes .venv first and does all of its own set-up. ARGS="..." is handed on.
+
+BIN := .venv/bin
+
+.PHONY: demo test check bench services lock clean
+
+demo: .venv/runtime.stamp
+	$(BIN)/caretaker demo $(ARGS)
+
+test: .venv/dev.stamp services
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/dev.stamp services
+	$(BIN)/python -m bench $(ARGS)
+
+services:
+	@sh scripts/services.sh
+
+.venv/runtime.stamp: requirements.lock pyproject.toml
+	sh scripts/setup.sh runtime
+
+.venv/dev.stamp: requirements.lock requirements-dev.lock pyproject.toml
+	sh scripts/setup.sh dev
+
+# after a change of dependencies in pyproject.toml (needs uv)
+lock:
+	uv pip compile -q --universal --python-version 3.11 pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/out artifacts
