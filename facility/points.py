@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -97,7 +97,8 @@ class Register:
     `bits` is (first, last) of a bit or a bit field, 0 = least significant. `words` is the length in registers (1 for
     bits tables).
     `sentinels` are raw values that mean "not available". `values` maps raw numbers to canonical enum numbers.
-    `byte_order`/`word_order`: big or little. `invert` swaps true and false.
+    `byte_order`/`word_order`: big or little. `invert` swaps true and false. `view` marks a second reading of bits that
+    another register of the profile holds already (a status word beside its bits): decode it, never encode it.
     """
 
     point: str
@@ -116,6 +117,18 @@ class Register:
     interval: float | None = None
     writable: bool = False
     two_people: bool = False
+    view: bool = False
+
+    def cells(self) -> Iterator[tuple[Table, int, int]]:
+        """(table, address, bit) of every bit that the value is made of."""
+        if self.table.is_bits:
+            yield self.table, self.address, 0
+            return
+        first, last = self.bits if self.type in ("bit", "bits") else (0, self.words * 16 - 1)
+        for bit in range(first, last + 1):
+            word = bit // 16
+            position = word if self.word_order == "little" else self.words - 1 - word
+            yield self.table, self.address + position, bit % 16
 
 
 @dataclass(frozen=True, slots=True)

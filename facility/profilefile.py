@@ -52,6 +52,8 @@ class _Register(Strict):
     repeat: int = Field(default=0, ge=0, le=512)
     step: int = 0
     first: int = Field(default=1, ge=1)
+    bit_step: int = Field(default=0, ge=0, le=16)
+    view: bool = False
 
 
 class _Limits(Strict):
@@ -79,6 +81,7 @@ class _TopicValue(Strict):
 
 class _Topic(Strict):
     topic: str = Field(min_length=1)
+    root: str = ""
     match: dict[str, bool | int | float | str] = {}
     values: list[_TopicValue] = Field(min_length=1)
 
@@ -145,9 +148,11 @@ def _limits(spec: _Limits) -> Limits:
 
 
 def _topic(spec: _Topic) -> Topic:
+    root = spec.root
     values = tuple(
         TopicValue(
-            point=item.point, path=item.path, index=item.index, when=dict(item.when), scale=item.scale,
+            point=item.point, path=root + item.path, index=item.index and root + item.index,
+            when={root + path: value for path, value in item.when.items()}, scale=item.scale,
             offset=item.offset, values=item.values, invert=item.invert, constant=item.constant,
             sentinels=frozenset(item.sentinels),
         )
@@ -163,14 +168,15 @@ def _words(item: _Register, table: Table) -> int:
 def _registers(item: _Register, spec: _Profile) -> Iterator[Register]:
     table = item.table or spec.table
     for index in range(item.repeat or 1):
-        bits = item.bits or ((item.bit, item.bit) if item.bit is not None else (0, 0))
+        first, last = item.bits or ((item.bit, item.bit) if item.bit is not None else (0, 0))
+        jump, shift = divmod(first + index * item.bit_step, 16) if item.bit_step else (0, first)
         yield Register(
             point=item.point.replace("[n]", f"[{item.first + index}]"),
             table=table,
-            address=item.address + index * item.step,
+            address=item.address + index * item.step + jump,
             type="bool" if table.is_bits else item.type,
             words=_words(item, table),
-            bits=bits,
+            bits=(shift, shift + last - first),
             scale=item.scale,
             offset=item.offset,
             sentinels=frozenset(spec.sentinels if item.sentinels is None else item.sentinels),
@@ -181,6 +187,7 @@ def _registers(item: _Register, spec: _Profile) -> Iterator[Register]:
             interval=item.interval,
             writable=item.writable,
             two_people=item.two_people,
+            view=item.view,
         )
 
 
@@ -188,22 +195,37 @@ def _check_registers(document: Document, spec: _Profile, asset_class: AssetClass
     if spec.protocol == "modbus" and not spec.registers:
         yield document.problem((), "a modbus profile needs registers")
     seen: set[str] = set()
+    taken: dict[tuple[Table, int, int], str] = {}
     for number, item in enumerate(spec.registers):
         place = ("registers", number)
         if item.type not in WORDS:
             yield document.problem((*place, "type"), f"{item.type!r} is none of {', '.join(WORDS)}")
             continue
-        if item.type == "string" and not item.length:
-            yield document.problem(place, "a string needs its length in registers")
-        if item.type == "bit" and item.bit is None:
-            yield document.problem(place, "type bit needs the number of the bit")
-        if "[n]" in item.point and not item.repeat:
-            yield document.problem(place, "a point with [n] needs repeat and step")
+        for message in _check_form(item):
+            yield document.problem(place, message)
         for register in _registers(item, spec):
             yield from _check_register(document, place, register, asset_class)
             if register.point in seen:
                 yield document.problem((*place, "point"), f"{register.point} is mapped twice")
             seen.add(register.point)
+            if register.view:
+                continue
+            for owner in sorted({taken[cell] for cell in register.cells() if cell in taken}):
+                message = f"{register.point} has bits that {owner} holds already; mark one of the two `view: true`"
+                yield document.problem((*place, "address"), message)
+            taken.update(dict.fromkeys(register.cells(), register.point))
+
+
+def _check_form(item: _Register) -> Iterator[str]:
+    """What an entry lacks, whatever its class."""
+    if item.type == "string" and not item.length:
+        yield "a string needs its length in registers"
+    if item.type == "bit" and item.bit is None:
+        yield "type bit needs the number of the bit"
+    if item.type == "bits" and (item.bits is None or item.bits[0] > item.bits[1]):
+        yield "type bits needs `bits: [first, last]`"
+    if "[n]" in item.point and not item.repeat:
+        yield "a point with [n] needs repeat and step"
 
 
 def _check_register(
@@ -212,8 +234,9 @@ def _check_register(
     point = asset_class.point(register.point)
     if point is None:
         yield document.problem((*place, "point"), f"the class {asset_class.id} has no point {register.point!r}")
-    elif point.kind is Kind.ENUM and register.values:
-        for number in sorted(set(register.values.values()) - set(point.states)):
+    elif point.kind in (Kind.ENUM, Kind.DISCRETE) and register.values:
+        known = set(point.states) if point.kind is Kind.ENUM else {0, 1}
+        for number in sorted(set(register.values.values()) - known):
             yield document.problem((*place, "values"), f"{number} is no state of {register.point}")
     if register.address + register.words > 65_536:
         yield document.problem(
