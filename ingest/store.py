@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from facility.readings import Reading, Sample
+from facility.points import Kind
+from facility.readings import Quality, Reading, Sample, Value
 from facility.wire import AlarmNotice, Batch
 
 
@@ -38,7 +39,10 @@ class WriteResult:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One step of a down-sampled history: `at` is its start in ms; the numbers are None when nothing good lies in it."""
+    """One step of a down-sampled history: `at` is its start in ms; the numbers are None when nothing good lies in it.
+
+    `count` is how many good readings lie in it.
+    """
 
     at: int
     count: int
@@ -49,7 +53,10 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """`readings` counts distinct (asset, point, instant), good or not; `duplicated` what is stored beyond that."""
+    """`readings` counts distinct (asset, point, instant), good or not; `duplicated` what is stored beyond that.
+
+    `detail` is `readings` by asset class. A store that overwrites in place can't hold duplicates and says 0.
+    """
 
     readings: int
     duplicated: int = 0
@@ -57,7 +64,11 @@ class Totals:
 
 
 class ReadingStore(Protocol):
-    """Readings by asset, point and instant. Every instant is ms since 1970 UTC; ranges are [start, end)."""
+    """Readings by asset, point and instant. Every instant is ms since 1970 UTC; ranges are [start, end).
+
+    Writing the same (asset, point, instant) again overwrites. Values come back in the type of the point's kind
+    (analog and counter: float; discrete: bool; enum: int; text: str), and None wherever the quality is not good.
+    """
 
     async def write(self, deliveries: Sequence[Delivery]) -> WriteResult:
         """Make the deliveries durable; idempotent. StoreError when the store is not there (nothing is confirmed then)."""
@@ -67,8 +78,19 @@ class ReadingStore(Protocol):
         """Keep an alarm transition, so that dashboards draw it over the readings."""
         ...
 
+    async def write_alarms(self, notices: Sequence[AlarmNotice]) -> None:
+        """Keep several alarm transitions in one write."""
+        ...
+
+    async def alarms(self, start: int, end: int, *, limit: int = 1000) -> list[AlarmNotice]:
+        """The alarm transitions of a time range, oldest first; the newest `limit` of them."""
+        ...
+
     async def latest(self, assets: Sequence[str] = ()) -> list[Reading]:
-        """The newest reading of every point of these assets (of all, if empty)."""
+        """The newest reading of every point of these assets (of all, if empty).
+
+        A reading marked CLOCK lies at an instant that nobody trusts, so it never stands for the present.
+        """
         ...
 
     async def between(
@@ -78,7 +100,10 @@ class ReadingStore(Protocol):
         ...
 
     async def buckets(self, asset: str, point: str, start: int, end: int, *, count: int = 300) -> list[Bucket]:
-        """The history of a numeric point in `count` equal steps (fewer where a step would be under 1 s)."""
+        """The history of a numeric point in `count` equal steps (fewer where a step would be under 1 s).
+
+        Every step is there, empty ones too. An unknown point and a text point have no steps.
+        """
         ...
 
     def samples(self, start: int, end: int, *, assets: Sequence[str] = ()) -> AsyncIterator[Sample]:
@@ -96,3 +121,37 @@ class ReadingStore(Protocol):
     async def close(self) -> None:
         """Release files and connections."""
         ...
+
+
+NUMERIC = frozenset({Kind.ANALOG, Kind.COUNTER, Kind.DISCRETE, Kind.ENUM})
+"""The kinds whose values stores keep as numbers; text is kept apart."""
+
+
+def settle(value: Value, quality: Quality) -> tuple[Value, Quality]:
+    """A value and quality that agree: a bad value is never a number, and no value is never good."""
+    if quality is not Quality.GOOD:
+        return None, quality
+    return (None, Quality.SENSOR) if value is None else (value, quality)
+
+
+def coerce(kind: Kind, value: Value) -> Value:
+    """A value in the type that its kind gives everywhere; None stays None."""
+    if value is None:
+        return None
+    if kind is Kind.DISCRETE:
+        return bool(value)
+    if kind is Kind.TEXT:
+        return str(value)
+    return int(value) if kind is Kind.ENUM else float(value)
+
+
+def steps(start: int, end: int, count: int) -> tuple[int, int]:
+    """(step in ms, how many) for a history of [start, end) in at most `count` equal steps of at least 1 s."""
+    span = max(0, end - start)
+    step = max(1000, -(-span // max(1, count)))
+    return step, -(-span // step)
+
+
+def fill(start: int, step: int, number: int, found: dict[int, Bucket]) -> list[Bucket]:
+    """`number` buckets from `start` on; those that are not in `found` (by step index) are empty."""
+    return [found.get(index) or Bucket(start + index * step, 0, None, None, None) for index in range(number)]
