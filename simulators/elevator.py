@@ -1,0 +1,417 @@
+"""The elevator model: traffic, fire recall, and the failures of lifts as scripts over the car's mechanics; pure.
+
+Each failure is a generator that is resumed once a step, so that a time course reads from top to bottom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import ClassVar
+
+from facility.readings import Value
+from simulators.elevator_car import NUDGE_AFTER, Car, Door, Motion
+from simulators.model import Model
+from simulators.physics import Wander, lag, limited, ramp
+
+NORMAL, INSPECTION, FIRE_RETURN, EMERGENCY_POWER, OUT_OF_SERVICE = 1, 2, 3, 5, 0
+CHAIN, DOOR_CLOSE, OUTSIDE_ZONE, UNINTENDED, NO_RESTART, OVERSPEED, CYCLING = 1, 2, 4, 5, 8, 11, 14
+BACK, MAINS_LOST, IN_INSPECTION, IN_FIRE_RETURN = 40, 41, 43, 44
+VENDOR = {0: 0, 1: 41, 2: 48, 4: 52, 5: 65, 8: 26, 11: 39, 14: 49, 40: 0, 41: 9, 43: 0, 44: 0}
+"""The maker's own numbers for the common fault codes."""
+
+Script = Iterator[None]
+
+
+class Elevator(Model):
+    """A traction lift with one door, seen as its monitoring gateway sees it."""
+
+    FAULTS: ClassVar = {
+        "entrapment": "E01", "door_cycling": "E02", "door_fails_to_close": "E03", "overspeed": "E04",
+        "unintended_movement": "E05", "brake_wear": "E07", "levelling_drift": "E08", "overload_held": "E09",
+        "motor_over_temp": "E10", "main_power_lost": "E11", "inspection_left_on": "E12", "intercom_untested": "E13",
+        "pit_water": "E14", "stuck_floor": "E15",
+    }  # fmt: skip
+
+    def __init__(
+        self, random: Random, *, floors: int = 12, rated_speed: float = 1.75, lowest: int = -1, epoch: float = 0.0
+    ) -> None:
+        super().__init__(epoch=epoch)
+        self._random = random
+        self._lowest = lowest
+        self.car = Car(random, floors=floors, pitch=3300.0, speed=rated_speed)
+        self.mode, self.code = NORMAL, 0
+        self.load = 0.0
+        self.fire = False
+        self._button = self._governor = self._ucm = self._curtain = self._ard = False
+        self._chain = True
+        self._recalled = False
+        self._motor, self._room = 48.0, 26.0
+        self._battery, self._lining, self._intercom = 98.0, 82.0, 6.0
+        self._current = 0.0
+        self._noise = Wander(random, 0.4, 5.0)
+        self._dt = 0.0
+        self._frozen: tuple[int, float] | None = None
+        self._scripts: dict[str, Callable[[], Script]] = {
+            "entrapment": self._entrapment, "door_cycling": self._door_cycling,
+            "door_fails_to_close": self._door_fails_to_close, "overspeed": self._overspeed,
+            "unintended_movement": self._unintended_movement, "overload_held": self._overload_held,
+            "motor_over_temp": self._motor_over_temp, "main_power_lost": self._main_power_lost,
+            "inspection_left_on": self._inspection_left_on,
+        }  # fmt: skip
+        self._script: Script = self._service()
+
+    @property
+    def home(self) -> bool:
+        """Whether the lift stands at the fire floor with its door open, recalled by the fire panel."""
+        return self._recalled and self.car.floor == 1 and self.car.door is Door.OPEN and not self.car.moving
+
+    def began(self, fault: str) -> None:
+        """A fault with a script takes the lift over; the others only change what is measured."""
+        if fault in self._scripts:
+            self._reset()
+            self._script = self._scripts[fault]()
+        if fault == "stuck_floor":
+            self._frozen = (self.car.floor, self.car.position)
+
+    def ended(self, fault: str) -> None:
+        """What was only measured goes back at once; a script sees the end by itself."""
+        if fault == "stuck_floor":
+            self._frozen = None
+
+    def advance(self, dt: float) -> None:
+        """One step of the mechanics, then of the script."""
+        self._dt = dt
+        self.car.advance(dt)
+        if self.fire and not self._recalled and not self.active & self._scripts.keys():
+            self._reset()
+            self._script = self._fire_recall()
+        if next(self._script, self) is self:
+            self._script = self._service()
+        self._heat(dt)
+
+    def values(self) -> dict[str, Value]:
+        """Every point of a lift gateway."""
+        return {**self._car_values(), **self._door_values(), **self._state_values(), **self._machine_values()}
+
+    # what the lift does
+
+    def _service(self) -> Script:
+        """Ordinary traffic: wait, fetch somebody, bring them somewhere."""
+        while True:
+            yield from self._wait(self._random.uniform(1.0, 14.0))
+            self.code = 0
+            floor, target = self._random.sample(range(1, self.car.floors + 1), 2)
+            yield from self._run(floor)
+            yield from self._open()
+            self.load = self._random.uniform(8.0, 70.0)
+            yield from self._wait(self._random.uniform(2.0, 5.0))
+            yield from self._run(target)
+            yield from self._open()
+            self.load = 0.0
+            yield from self._wait(self._random.uniform(2.0, 4.0))
+            yield from self._close()
+
+    def _fire_recall(self) -> Script:
+        """Phase 1 of firefighters operation: to the fire floor without a stop, and stay there open."""
+        self._recalled, self.mode, self.code = True, FIRE_RETURN, IN_FIRE_RETURN
+        yield from self._run(1)
+        yield from self._open()
+        self.load = 0.0
+        while self.fire:
+            yield
+        self._recalled, self.mode, self.code = False, NORMAL, BACK
+        yield from self._wait(3.0)
+
+    def _entrapment(self) -> Script:
+        """Stops between two floors with people inside; later the alarm button; at the end the rescue."""
+        yield from self._speed_up(0.7)
+        while not self._stops_outside(1.3):
+            yield
+        self._chain, self.code = False, CHAIN
+        self.car.brake(1.3)
+        while self.car.moving:
+            yield
+        delay, waited = self.param("entrapment", "button_after", 20.0), 0.0
+        while self.on("entrapment"):
+            waited += self._dt
+            self._button = waited >= delay and (waited - delay) % 25.0 < 20.0
+            if waited > 5.0:
+                self.code = OUTSIDE_ZONE
+            yield
+        yield from self._rescue()
+
+    def _overspeed(self) -> Script:
+        """Rated speed to 117 %, the governor trips, the safety gear stops the car in half a second."""
+        yield from self._speed_up(self.car.rated_speed * 0.95)
+        sign = 1 if self.car.speed > 0 else -1
+        while abs(self.car.speed) < self.car.rated_speed * 1.17:
+            self.car.push(sign * ramp(abs(self.car.speed), self.car.rated_speed * 1.171, self._dt, 0.4), self._dt)
+            yield
+        self._governor, self._chain, self.code = True, False, OVERSPEED
+        self.car.brake(4.0)
+        while self.on("overspeed"):
+            yield
+        yield from self._rescue()
+
+    def _unintended_movement(self) -> Script:
+        """The brake slips with the door open: 30 mm/s to 150 mm."""
+        yield from self._settle()
+        yield from self._open()
+        start = self.car.position
+        while self.on("unintended_movement"):
+            away = abs(self.car.position - start)
+            if away < 150.0:
+                self.car.push(0.03 if self.car.floor < self.car.floors else -0.03, self._dt)
+            else:
+                self.car.speed = 0.0
+            if away > 30.0:
+                self._ucm, self._chain, self.code = True, False, UNINTENDED
+            yield
+        self.car.speed = 0.0
+        yield from self._rescue()
+
+    def _door_cycling(self) -> Script:
+        """A dirty light curtain: the closing door opens again every 4 to 6 s and no trip begins."""
+        yield from self._settle()
+        yield from self._open()
+        reopened = 0
+        while self.on("door_cycling"):
+            self.car.close()
+            yield from self._wait(self._random.uniform(1.2, 2.0))
+            self._curtain = True
+            self.car.open()
+            reopened += 1
+            self.code = CYCLING if reopened >= 5 else self.code
+            yield from self._wait(self._random.uniform(2.6, 3.6))
+            self._curtain = False
+        self.code = 0
+        yield from self._close()
+
+    def _door_fails_to_close(self) -> Script:
+        """The door stays closing with twice the current."""
+        yield from self._settle()
+        yield from self._open()
+        self.car.jammed = True
+        self.car.close()
+        while self.on("door_fails_to_close"):
+            if self.car.door_seconds > NUDGE_AFTER:
+                self.code = DOOR_CLOSE
+            yield
+        self.car.jammed, self.code = False, 0
+        yield from self._close()
+
+    def _overload_held(self) -> Script:
+        yield from self._settle()
+        yield from self._open()
+        while self.on("overload_held"):
+            self.load = 112.0
+            yield
+        self.load = 0.0
+
+    def _motor_over_temp(self) -> Script:
+        """The motor heats up by `rate` K/min; at 125 Cel the drive trips and the lift stays at the next floor."""
+        while self.on("motor_over_temp") and self._motor < 125.0:
+            yield from self._run(self._random.randrange(1, self.car.floors + 1))
+            yield from self._wait(1.0)
+        yield from self._settle()
+        while self.on("motor_over_temp"):
+            self.mode, self.code = OUT_OF_SERVICE, NO_RESTART
+            yield
+        self.mode, self.code = NORMAL, BACK
+
+    def _main_power_lost(self) -> Script:
+        """The car stops; then the rescue device brings it slowly to the nearest floor and opens."""
+        self.code = MAINS_LOST
+        self.car.brake(1.5)
+        yield from self._wait(10.0)
+        self.mode, self._ard = EMERGENCY_POWER, True
+        yield from self._crawl(0.3)
+        yield from self._open()
+        self._ard, self.load = False, 0.0
+        while self.on("main_power_lost"):
+            yield
+        self.mode, self.code = NORMAL, BACK
+        yield from self._close()
+
+    def _inspection_left_on(self) -> Script:
+        yield from self._settle()
+        self.mode, self.code = INSPECTION, IN_INSPECTION
+        while self.on("inspection_left_on"):
+            yield
+        self.mode, self.code = NORMAL, BACK
+
+    def _rescue(self) -> Script:
+        """Somebody from the crew brings the car to a floor by inspection speed, lets the people out, and resets."""
+        self.mode, self.code = INSPECTION, IN_INSPECTION
+        self._button = self._governor = self._ucm = False
+        self._chain = True
+        yield from self._crawl(0.5)
+        yield from self._open()
+        self.load = 0.0
+        yield from self._wait(15.0)
+        self.mode, self.code = NORMAL, BACK
+        yield from self._close()
+
+    # the moves that scripts are made of
+
+    def _wait(self, seconds: float) -> Script:
+        left = seconds
+        while left > 0:
+            left -= self._dt
+            yield
+
+    def _open(self) -> Script:
+        self.car.open()
+        while self.car.door is not Door.OPEN:
+            yield
+
+    def _close(self) -> Script:
+        self.car.close()
+        while self.car.door is not Door.CLOSED:
+            yield
+
+    def _settle(self) -> Script:
+        while self.car.moving:
+            yield
+
+    def _run(self, floor: int) -> Script:
+        yield from self._settle()
+        yield from self._close()
+        self.car.go(floor)
+        yield from self._settle()
+
+    def _crawl(self, speed: float) -> Script:
+        yield from self._settle()
+        self.car.go(self.car.floor, speed=speed, acceleration=0.5)
+        yield from self._settle()
+
+    def _speed_up(self, speed: float) -> Script:
+        """With people inside, on a run that is long enough, until the car is as fast as `speed`."""
+        self.load = max(self.load, 22.0)
+        while abs(self.car.speed) < speed:
+            if not self.car.moving and self.car.door is Door.CLOSED:
+                self.car.go(1 if self.car.floor > self.car.floors // 2 else self.car.floors)
+            elif not self.car.moving:
+                self.car.close()
+            yield
+
+    def _stops_outside(self, rate: float) -> bool:
+        """Whether braking now ends well between two floors."""
+        if not self.car.moving:
+            self.car.go(1 if self.car.floor > self.car.floors // 2 else self.car.floors)
+        share = (self.car.position + self.car.stop_distance(rate)) / self.car.pitch % 1.0
+        return abs(self.car.speed) > 0.7 and 0.2 < share < 0.8
+
+    def _reset(self) -> None:
+        """A clean start for a new script, whatever the last one left behind."""
+        self._button = self._governor = self._ucm = self._curtain = self._ard = False
+        self._chain, self._recalled, self.car.jammed = True, False, False
+        self.mode, self.code = NORMAL, 0
+
+    def _heat(self, dt: float) -> None:
+        if self.on("motor_over_temp"):
+            self._motor = ramp(self._motor, 128.0, dt, self.param("motor_over_temp", "rate", 1.5) / 60)
+        else:
+            self._motor = lag(self._motor, 72.0 if self.car.moving else 44.0, dt, 900.0)
+        target = {Motion.STOPPED: 0.0, Motion.ACCELERATING: 31.0, Motion.RUNNING: 15.0}.get(self.car.motion, 9.0)
+        target = 0.0 if self.on("main_power_lost") or not self._chain else target * (0.8 + self.load / 250)
+        self._current = lag(self._current, target, dt, 0.3)
+        self._noise.step(dt)
+        self._room = lag(self._room, 26.0 + self._noise.value, dt, 300.0)
+        self._battery = limited(self._battery + (-0.05 if self.on("main_power_lost") else 0.01) * dt, 20.0, 98.0)
+        self._intercom = 80.0 if self.on("intercom_untested") else (self._intercom + dt / 3600) % 24.0
+        if self.on("brake_wear"):
+            self._lining = ramp(self._lining, 18.0, dt, 62.0 / self.param("brake_wear", "seconds", 60.0))
+
+    # what the gateway shows
+
+    def _car_values(self) -> dict[str, Value]:
+        car = self.car
+        floor, position = self._frozen or (car.floor, car.position)
+        label = floor - 1 + self._lowest
+        return {
+            "car.floor": floor,
+            "car.floor_label": label + 1 if self._lowest < 0 <= label else label,
+            "car.position": position,
+            "car.direction": 0 if abs(car.speed) < 0.005 else 1 if car.speed > 0 else 2,
+            "car.moving": car.moving,
+            "car.motion": int(car.motion),
+            "car.speed": car.speed,
+            "car.in_door_zone": car.in_zone,
+            "car.load": self.load,
+            "car.full_load": self.load >= 80.0,
+            "car.overload": self.load >= 110.0,
+            "car.passenger_present": self.load > 2.0,
+        }
+
+    def _door_values(self) -> dict[str, Value]:
+        car = self.car
+        moving = car.door in (Door.OPENING, Door.CLOSING)
+        return {
+            "door.car.state": int(car.door),
+            "door.car_b.state": None,
+            "door.closed_limit": car.door is Door.CLOSED,
+            "door.landing_lock_chain": car.door is Door.CLOSED,
+            "door.cycle_time": car.open_time + car.close_time,
+            "door.open_time": car.open_time,
+            "door.close_time": car.close_time,
+            "door.reopen_count": car.reopens,
+            "door.reopen_last_cycle": car.reopens_now,
+            "door.motor_current": 2.6 if car.jammed else 1.3 if moving else 0.4,
+            "door.nudging": car.door is Door.CLOSING and car.door_seconds > NUDGE_AFTER,
+            "safety.light_curtain": self._curtain,
+        }
+
+    def _state_values(self) -> dict[str, Value]:
+        powered = not self.on("main_power_lost")
+        return {
+            "mode.service": self.mode,
+            "mode.inspection": self.mode == INSPECTION,
+            "fire.return_active": self._recalled,
+            "fire.firefighter": False,
+            "fire.parked": self.home,
+            "safety.chain_closed": self._chain,
+            "safety.overspeed": self._governor,
+            "safety.ucm": self._ucm,
+            "safety.motion_timer": False,
+            "alarm.car_button": self._button,
+            "alarm.intercom_active": self._button,
+            "alarm.intercom_ok": not self.on("intercom_untested"),
+            "alarm.intercom_age": self._intercom,
+            "fault.code": self.code,
+            "fault.vendor_code": VENDOR.get(self.code, 99),
+            "pit.water": self.on("pit_water", 2.0),
+            "power.main_ok": powered,
+            "power.emergency_mode": self.mode == EMERGENCY_POWER,
+            "power.ard_running": self._ard,
+            "mr.door": False,
+        }
+
+    def _machine_values(self) -> dict[str, Value]:
+        car, worn = self.car, 100.0 * (82.0 - self._lining) / 64.0
+        drift = self.param("levelling_drift", "mm", 14.0) if self.on("levelling_drift") else 0.0
+        return {
+            "dev.heartbeat": self.heartbeat(),
+            "dev.epoch": int(self.epoch),
+            "dev.link": 1,
+            "level.error": car.level_error + drift,
+            "brake.state": 0 if car.moving else 1,
+            "brake.fault": False,
+            "brake.release_time": car.release_time + worn,
+            "brake.lining": self._lining,
+            "brake.lining_mm": self._lining * 0.08,
+            "brake.torque_test": 2 if self._lining < 20.0 else 1,
+            "brake.torque_test_age": self._intercom,
+            "drive.motor_temp": self._motor,
+            "drive.current": max(0.0, self._current + (self._noise.value if self._current > 1 else 0.0)),
+            "drive.fault_code": 9 if self.code == NO_RESTART else 0,
+            "mr.temp": self._room,
+            "power.ard_battery": self._battery,
+            "power.ard_battery_v": 46.0 + self._battery * 0.08,
+            "cnt.trips": car.trips,
+            "cnt.starts": car.starts,
+            "cnt.door_cycles": car.door_cycles,
+            "cnt.run_hours": 5_120.0 + car.running_seconds / 3600,
+            "cnt.rope_bends": car.bends,
+        }
