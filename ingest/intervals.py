@@ -30,7 +30,7 @@ class Intervals:
         return list(zip(self._firsts, self._lasts, strict=True))
 
     def add(self, first: int, last: int | None = None) -> int:
-        """Put first..last in (only `first`, without `last`); returns how many were new. ValueError if it is backwards."""
+        """Put first..last in (only `first`, without `last`); returns how many were new."""
         last = first if last is None else last
         if last < first:
             raise ValueError(f"a range from {first} to {last} is backwards")

@@ -24,7 +24,7 @@ class _Held:
 
 
 class Latest:
-    """The newest value, instant and quality by asset and point. Of two at the same instant the later one to come wins."""
+    """The newest value, instant and quality by asset and point. Of two at one instant the later to come wins."""
 
     def __init__(self, kind_of: KindOf) -> None:
         self._kind_of = kind_of
@@ -79,7 +79,6 @@ class Latest:
         if held is None:
             return
         for point in sorted(held.values):
-            quality = held.bad.get(point, Quality.GOOD)
             kind = self._kind_of(held.asset_class, point)
-            value = coerce(kind, held.values[point]) if kind else None
-            yield Reading(asset, point, held.ats[point], value, *([] if quality is Quality.GOOD else [quality]))
+            value, quality = settle(held.values[point], held.bad.get(point, Quality.GOOD))
+            yield Reading(asset, point, held.ats[point], coerce(kind, value) if kind else None, quality)

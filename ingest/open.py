@@ -11,7 +11,7 @@ from ingest.store import ReadingStore
 
 
 async def open_store(settings: ReadingsSettings, *, site: Site, catalog: Catalog) -> ReadingStore:
-    """The store, ready to use. StoreError when the file is locked or not ours; an InfluxDB may be down and come later."""
+    """The store, ready to use. StoreError when a file is locked or not ours; an InfluxDB may be down and come later."""
     if settings.kind == "influxdb":
         return InfluxStore(settings, site=site.id, assets=site.assets, catalog=catalog)
     return await DuckDBStore.open(site.path(settings.path), catalog=catalog)

@@ -1,4 +1,4 @@
-"""ReadingStore: what every readings store gives; one contract suite (tests/contracts/test_reading_store.py) holds them all."""
+"""ReadingStore: what every readings store gives; tests/contracts/test_reading_store.py holds them all."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ReadingStore(Protocol):
     """
 
     async def write(self, deliveries: Sequence[Delivery]) -> WriteResult:
-        """Make the deliveries durable; idempotent. StoreError when the store is not there (nothing is confirmed then)."""
+        """Make the deliveries durable; idempotent. StoreError when the store is not there; nothing is confirmed then."""
         ...
 
     async def write_alarm(self, notice: AlarmNotice) -> None:
