@@ -78,6 +78,8 @@ class Elevator(Model):
         """What was only measured goes back at once; a script sees the end by itself."""
         if fault == "stuck_floor":
             self._frozen = None
+        elif fault == "brake_wear":
+            self._lining = 82.0
 
     def advance(self, dt: float) -> None:
         """One step of the mechanics, then of the script."""

@@ -1,4 +1,4 @@
-"""The receiving end of the pushes: an HTTP server on loopback that takes what the webhook channel sends and counts it."""
+"""The receiving end of the pushes: an HTTP server on loopback that takes what the webhook channel sends."""
 
 from __future__ import annotations
 
