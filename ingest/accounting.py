@@ -42,7 +42,6 @@ class Accounting:
 
     def __init__(self) -> None:
         self._rows: dict[str, OrderedDict[str, _Row]] = {}
-        self.readings = 0
         self.duplicates = 0
 
     def _row(self, gateway: str, boot: str) -> _Row:
@@ -61,12 +60,9 @@ class Accounting:
         row = self._rows.get(gateway, {}).get(boot)
         return row is not None and seq in row.stored
 
-    def stored(self, gateway: str, boot: str, seq: int, *, readings: int = 0) -> None:
-        """A batch is safe; `readings` of it are new in the store. A second time counts as a duplicate."""
-        row = self._row(gateway, boot)
-        if row.stored.add(seq):
-            self.readings += readings
-        else:
+    def stored(self, gateway: str, boot: str, seq: int) -> None:
+        """A batch is safe. A second time counts as a duplicate."""
+        if not self._row(gateway, boot).stored.add(seq):
             self.again(gateway, boot)
 
     def again(self, gateway: str, boot: str) -> None:

@@ -79,19 +79,12 @@ class Admission:
         future = 0
         kept: list[Sample] = []
         for sample in batch.samples:
-            if not self._is_plain(sample, limit):
-                checked = self._check(sample, refused)
-                if checked is not None and checked.at > limit:
-                    checked = msgspec.structs.replace(
-                        checked,
-                        values=dict.fromkeys(checked.values),
-                        quality=dict.fromkeys(checked.values, Quality.CLOCK),
-                    )
-                    future += len(checked.values)
-                if checked is None:
-                    continue
-                sample = checked
-            kept.append(sample)
+            checked = sample if self._is_plain(sample, limit) else self._check(sample, refused)
+            if checked is not None and checked.at > limit:
+                checked = _untimely(checked)
+                future += len(checked.values)
+            if checked is not None:
+                kept.append(checked)
         rest = msgspec.structs.replace(batch, samples=kept)
         return Admitted(Delivery(gateway, rest, self._classes), _bounded(refused), future)
 
@@ -132,6 +125,12 @@ class Admission:
             if point not in sample.values:
                 refused.append(Refused(_show(sample, point, None), "a quality, but no value at all"))
         return Sample(sample.asset, sample.at, values, quality) if values else None
+
+
+def _untimely(sample: Sample) -> Sample:
+    """The sample without its values, every point marked CLOCK."""
+    points = sample.values
+    return Sample(sample.asset, sample.at, dict.fromkeys(points), dict.fromkeys(points, Quality.CLOCK))
 
 
 def _wrong(shape: _Shape, point: str, value: Value, quality: Quality) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 from facility.errors import StoreError
+from ingest.letters import NewLetter
 
 MAX_PAYLOAD = 65_536
 """Bytes kept of one payload; the rest is cut, and `size` says how long it was."""
@@ -29,13 +29,15 @@ _INSERT = """
 INSERT INTO letters (key, kind, at, topic, reason, payload, size, seen) VALUES (?, ?, ?, ?, ?, ?, ?, 1)
 ON CONFLICT (key) DO UPDATE SET seen = seen + 1, at = max(at, excluded.at)
 """
+_OLDEST = "SELECT id, length(payload) + length(reason) FROM letters ORDER BY id LIMIT 1"
 _ADD = "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET number = number + excluded.number"
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One thing that could not be stored. `kind`: `payload` (undecodable) or `reading` (refused). `at`: ms UTC, last seen.
+    """One thing that could not be stored. `kind`: `payload` (undecodable) or `reading` (refused).
 
+    `at`: ms UTC, when it was seen last.
     `topic` is where it came from, `size` the full length of the payload in bytes, `seen` how often it came.
     """
 
@@ -49,25 +51,11 @@ class Letter:
     seen: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewLetter:
-    """A letter to be kept. `key` tells repeats: the same topic, payload and key is the same letter."""
-
-    kind: str
-    at: int
-    topic: str
-    reason: str
-    payload: bytes
-    key: str = ""
-
-    def digest(self) -> bytes:
-        """What makes it the same letter."""
-        text = "\0".join((self.kind, self.topic, self.key)).encode("utf-8", "surrogatepass")
-        return blake2b(text + b"\0" + self.payload, digest_size=16).digest()
-
-
 class DeadLetters:
-    """The box. Every method blocks for a disk write or read; all are safe from any thread. StoreError on a full disk."""
+    """The box. Every method blocks for the disk and is safe from any thread.
+
+    StoreError when the file can't be written (a full disk).
+    """
 
     def __init__(self, path: Path | str, *, limit: int = 64 * 1024 * 1024) -> None:
         """Open or create the file (`:memory:` for none); `limit`: bytes of payloads kept."""
@@ -124,7 +112,7 @@ class DeadLetters:
         """Drop the oldest letters until the rest fits, and remember how many went."""
         dropped = 0
         while self._bytes > self._limit:
-            row = self._db.execute("SELECT id, length(payload) + length(reason) FROM letters ORDER BY id LIMIT 1").fetchone()
+            row = self._db.execute(_OLDEST).fetchone()
             if row is None:
                 break
             self._db.execute("DELETE FROM letters WHERE id = ?", (row[0],))
@@ -133,7 +121,7 @@ class DeadLetters:
         if dropped:
             self._db.execute(_ADD, ("dropped", dropped))
 
-    def list(self, *, limit: int = 100, after: int = 0) -> list[Letter]:
+    def list(self, *, limit: int = 100, after: int = 0) -> Sequence[Letter]:
         """The newest letters first; `after` is the id of the last one of the page before (0 for the first page)."""
         sql = (
             "SELECT id, kind, at, topic, reason, payload, size, seen FROM letters "

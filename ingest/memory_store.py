@@ -50,9 +50,7 @@ class MemoryStore:
         for point, given in sample.values.items():
             kind = self._kind(asset_class, point)
             if kind is None:
-                refused.append(
-                    Refused(f"{sample.asset} {point} {given!r}", f"{asset_class} has no such point")
-                )
+                refused.append(Refused(f"{sample.asset} {point} {given!r}", f"{asset_class} has no such point"))
                 continue
             value, quality = settle(given, sample.quality_of(point))
             value = coerce(kind, value)

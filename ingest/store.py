@@ -71,7 +71,7 @@ class ReadingStore(Protocol):
     """
 
     async def write(self, deliveries: Sequence[Delivery]) -> WriteResult:
-        """Make the deliveries durable; idempotent. StoreError when the store is not there; nothing is confirmed then."""
+        """Make the deliveries durable; idempotent. StoreError when the store is not there: confirm nothing."""
         ...
 
     async def write_alarm(self, notice: AlarmNotice) -> None:
