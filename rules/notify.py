@@ -1,0 +1,258 @@
+"""Who is told of a transition, and in which words: small pure stages from an alarm to messages.
+
+due? muted? already told? routed where? Each stage gives a reason (a code of REASONS), which the journal keeps, so that
+every alarm can explain why people were told of it or not. Silence is worse than a duplicate: an emergency goes to every
+channel, whatever the routes say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from facility.config import Site
+from facility.points import Label
+from facility.readings import Value
+from facility.settings import RouteSettings
+from facility.wire import AlarmNotice
+from rules.alarm import Suppression
+from rules.rows import AlarmRow
+
+ROUTED = "routed"
+REASONS: Mapping[str, Label] = {
+    ROUTED: Label("已通知", "people were told"),
+    "quiet_event": Label("此类变化不通知", "nobody is told of this kind of change"),
+    "shelved": Label("未通知：报警已搁置", "not told: the alarm is shelved"),
+    "by_design": Label("未通知：按设计抑制", "not told: suppressed by design"),
+    "out_of_service": Label("未通知：设备已停用", "not told: out of service"),
+    "historical": Label("未通知：补传的历史数据", "not told: the readings were replayed and are too old"),
+    "told": Label("未通知：此前已通知", "not told again: people know already"),
+    "untold": Label("未通知：此前未通知其发生", "not told: nobody was told that it began"),
+    "no_route": Label("未通知：没有匹配的通知路线", "not told: no route matches"),
+    "no_channel": Label("未通知：没有配置通知渠道", "not told: the site has no channel"),
+    "orphaned": Label(
+        "规则或设备已从配置中删除，报警保留可见", "its rule or asset is no longer configured; it stays visible"
+    ),
+}
+"""Why people were told or not, by code, in both languages."""
+
+EVENTS = frozenset({"raise", "clear", "acknowledge", "ticket"})
+"""The events that a route may name."""
+
+_SEVERITY = {
+    1: Label("紧急", "EMERGENCY"),
+    2: Label("重要", "URGENT"),
+    3: Label("维护", "MAINTENANCE"),
+    4: Label("提示", "ADVISORY"),
+}
+_EVENT = {
+    "raise": Label("报警", "alarm"),
+    "clear": Label("恢复", "returned to normal"),
+    "acknowledge": Label("已确认", "acknowledged"),
+    "ticket": Label("新工单", "new ticket"),
+}
+
+
+class Words(msgspec.Struct, frozen=True):
+    """The texts of a message in one language."""
+
+    title: str
+    text: str
+    guidance: str
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What a channel sends: the texts in the channel's language, and both languages beside them.
+
+    `key` is the idempotency key: a receiver that has seen it has seen this message. `at` is the instant of the
+    transition, `since` the reading that made the condition turn, `facts` what the rule saw; instants are ms UTC.
+    """
+
+    key: str
+    site: str
+    event: str
+    alarm: str
+    ticket: str | None
+    rule: str
+    asset: str
+    asset_class: str
+    severity: int
+    raises: str
+    state: str
+    at: int
+    since: int
+    facts: dict[str, Value]
+    title: str
+    text: str
+    guidance: str
+    zh: Words
+    en: Words
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What notification needs of a site: channel id -> language, routes, asset labels, the console's address."""
+
+    site: str
+    channels: Mapping[str, str] = field(default_factory=dict)
+    routes: Sequence[RouteSettings] = ()
+    assets: Mapping[str, Label] = field(default_factory=dict)
+    url: str = ""
+
+    @classmethod
+    def of(cls, site: Site, *, url: str = "") -> Routing:
+        """The routing of a site; `url` is where its console and API are reached (http://host:port), if known."""
+        return cls(
+            site.id,
+            {channel.id: channel.language for channel in site.channels},
+            site.routes,
+            {asset.id: asset.label for asset in site.assets.values()},
+            url.rstrip("/"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a message goes (no channel: nowhere), and why."""
+
+    channels: tuple[str, ...]
+    reason: str
+
+    @property
+    def is_told(self) -> bool:
+        """Whether people are told."""
+        return bool(self.channels)
+
+
+def decide(row: AlarmRow, event: str, routing: Routing, *, historical: bool = False) -> Decision:
+    """All stages in their order; the first that says no gives the reason."""
+    reason = due(event) or muted(row) or ("historical" if historical else "") or already_told(row, event)
+    if reason:
+        return Decision((), reason)
+    return targets(row, event, routing)
+
+
+def due(event: str) -> str:
+    """Empty when the event is one that people can be told of."""
+    return "" if event in EVENTS else "quiet_event"
+
+
+def muted(row: AlarmRow) -> str:
+    """Empty, or the suppression that keeps the alarm quiet."""
+    return "" if row.suppression is Suppression.NONE else row.suppression.value
+
+
+def already_told(row: AlarmRow, event: str) -> str:
+    """`told` when this raise was told before; `untold` when its end has nobody who knows of the beginning."""
+    if event == "raise":
+        return "told" if row.told else ""
+    return "" if row.told or event == "ticket" else "untold"
+
+
+def is_emergency(row: AlarmRow) -> bool:
+    """Life safety or fast loss: told to every channel."""
+    return row.severity == 1 or row.raises == "emergency"
+
+
+def targets(row: AlarmRow, event: str, routing: Routing) -> Decision:
+    """The channels of every route that matches, each once; all channels for the raise of an emergency."""
+    if not routing.channels:
+        return Decision((), "no_channel")
+    if event == "raise" and is_emergency(row):
+        return Decision(tuple(routing.channels), ROUTED)
+    wanted = [name for route in routing.routes if _matches(route, row, event) for name in route.to]
+    chosen = tuple(dict.fromkeys(name for name in wanted if name in routing.channels))
+    return Decision(chosen, ROUTED if chosen else "no_route")
+
+
+def _matches(route: RouteSettings, row: AlarmRow, event: str) -> bool:
+    return (
+        event in route.events
+        and row.severity in route.severities
+        and (not route.classes or row.asset_class in route.classes)
+    )
+
+
+def key(row: AlarmRow, event: str, channel: str) -> str:
+    """The idempotency key: one message per alarm, raise, event and channel."""
+    return f"{row.id}:{event}:{row.raise_count}:{channel}"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something happened (`at`), the reading that made it happen (`since`), and what the rule saw."""
+
+    at: int
+    since: int
+    facts: Mapping[str, Value] = field(default_factory=dict)
+
+
+def message(row: AlarmRow, event: str, channel: str, routing: Routing, moment: Moment) -> Message:
+    """The message for one channel."""
+    asset = routing.assets.get(row.asset, Label("", ""))
+    zh, en = _words(row, event, asset, "zh"), _words(row, event, asset, "en")
+    words = zh if routing.channels.get(channel, "zh") == "zh" else en
+    return Message(
+        key=key(row, event, channel),
+        site=row.site,
+        event=event,
+        alarm=row.id,
+        ticket=row.ticket_id,
+        rule=row.rule,
+        asset=row.asset,
+        asset_class=row.asset_class,
+        severity=row.severity,
+        raises=row.raises,
+        state=row.state.value,
+        at=moment.at,
+        since=moment.since,
+        facts=dict(moment.facts),
+        title=words.title,
+        text=words.text,
+        guidance=words.guidance,
+        zh=zh,
+        en=en,
+        url=f"{routing.url}/alarms/{row.id}" if routing.url else "",
+    )
+
+
+def _words(row: AlarmRow, event: str, asset: Label, language: str) -> Words:
+    severity = _SEVERITY.get(row.severity, _SEVERITY[4]).to(language)
+    name = " ".join(part for part in (row.asset, asset.to(language)) if part)
+    title = row.title.to(language)
+    if language == "zh":
+        text = f"【{severity}】{name}：{title}（{_EVENT[event].zh}）"
+    else:
+        text = f"[{severity}] {name}: {title} ({_EVENT[event].en})"
+    return Words(title, text, row.guidance.to(language))
+
+
+def notice(row: AlarmRow, event: str, at: int) -> AlarmNotice:
+    """The transition for the live stream and for outsiders."""
+    return AlarmNotice(
+        id=row.id,
+        rule=row.rule,
+        asset=row.asset,
+        asset_class=row.asset_class,
+        severity=row.severity,
+        state=row.state.value,
+        suppression=row.suppression.value,
+        event=event,
+        at=at,
+        version=row.version,
+        zh=row.title_zh,
+        en=row.title_en,
+    )
+
+
+def ticket_priority(row: AlarmRow) -> int:
+    """The priority of the ticket that the alarm opens: its severity."""
+    return 1 if is_emergency(row) else row.severity
+
+
+def wants_ticket(row: AlarmRow) -> bool:
+    """Whether the alarm opens a ticket: an emergency too, since somebody has to repair what caused it."""
+    return row.ticket_id is None and row.raises in ("ticket", "emergency")

@@ -1,0 +1,291 @@
+"""What the records database gives out: frozen rows, with every text in both languages. Instants are ms UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Generic, TypeVar
+
+from sqlalchemy import RowMapping
+
+from facility.errors import CaretakerError
+from facility.points import Label
+from facility.readings import Value
+from rules.alarm import Alarm, State, Suppression
+from rules.tickets import Ticket, TicketState
+
+T = TypeVar("T")
+
+
+class NotFoundError(CaretakerError):
+    """There is no such alarm or ticket: the caller's fault, HTTP 404."""
+
+    def __init__(self, kind: str, id_: str) -> None:
+        self.kind = kind
+        self.id = id_
+        super().__init__(f"there is no {kind} {id_!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows, newest first; `next` is what to give as `after` for the following page, None at the end."""
+
+    items: tuple[T, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmRow:
+    """One alarm: one occurrence of one rule on one asset, from its first raise until it is normal and free again.
+
+    `raises` is what follows from it (emergency, ticket, nothing); `raise_count` how often it became active.
+    `opened_at` is when it was recorded, `since` the reading that made its condition turn, `facts` what the rule saw.
+    `told`: people were told of the present raise, or nobody is to be told. `version` grows with each transition.
+    """
+
+    id: str
+    site: str
+    rule: str
+    rule_index: int
+    asset: str
+    asset_class: str
+    severity: int
+    raises: str
+    latch: bool
+    shelvable: bool
+    historical: bool
+    told: bool
+    live: bool
+    state: State
+    suppression: Suppression
+    raise_count: int
+    opened_at: int
+    since: int
+    raised_at: int | None
+    cleared_at: int | None
+    acknowledged_at: int | None
+    acknowledged_by: str
+    shelved_until: int | None
+    changed_at: int
+    version: int
+    title_zh: str
+    title_en: str
+    guidance_zh: str
+    guidance_en: str
+    facts: dict[str, Value]
+    ticket_id: str | None
+
+    @property
+    def alarm(self) -> Alarm:
+        """The part that the machine in rules.alarm moves."""
+        return Alarm(
+            self.latch,
+            self.state,
+            self.suppression,
+            self.raised_at,
+            self.cleared_at,
+            self.acknowledged_at,
+            self.shelved_until,
+            self.raise_count,
+        )
+
+    @property
+    def title(self) -> Label:
+        """What is wrong."""
+        return Label(self.title_zh, self.title_en)
+
+    @property
+    def guidance(self) -> Label:
+        """What to do."""
+        return Label(self.guidance_zh, self.guidance_en)
+
+    @property
+    def shown(self) -> str:
+        """The one name that a person sees: the suppression if there is one, else the process state."""
+        return self.alarm.shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalRow:
+    """One transition of an alarm. `reason` says why people were told or not (codes in rules.notify.REASONS).
+
+    `at` is when it happened, `recorded_at` when it was written; `note` is what a person wrote.
+    """
+
+    id: int
+    alarm_id: str
+    at: int
+    recorded_at: int
+    actor: str
+    event: str
+    state: str
+    suppression: str
+    version: int
+    reason: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRow:
+    """A piece of work for the crew. `priority` is the severity of its alarm (1 first)."""
+
+    id: str
+    site: str
+    alarm_id: str | None
+    asset: str
+    asset_class: str
+    priority: int
+    state: TicketState
+    assignee: str
+    created_at: int
+    changed_at: int
+    assigned_at: int | None
+    accepted_at: int | None
+    arrived_at: int | None
+    finished_at: int | None
+    verified_at: int | None
+    closed_at: int | None
+    version: int
+    title_zh: str
+    title_en: str
+    guidance_zh: str
+    guidance_en: str
+
+    @property
+    def ticket(self) -> Ticket:
+        """The part that the table in rules.tickets moves."""
+        return Ticket(
+            self.state,
+            self.assignee,
+            self.assigned_at,
+            self.accepted_at,
+            self.arrived_at,
+            self.finished_at,
+            self.verified_at,
+            self.closed_at,
+        )
+
+    @property
+    def title(self) -> Label:
+        """What is wrong."""
+        return Label(self.title_zh, self.title_en)
+
+    @property
+    def guidance(self) -> Label:
+        """What to do."""
+        return Label(self.guidance_zh, self.guidance_en)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketJournalRow:
+    """One move of a ticket."""
+
+    id: int
+    ticket_id: str
+    at: int
+    actor: str
+    event: str
+    state: str
+    version: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """Something that must leave: a `message` to a channel, or a `notice` on the bus. State: pending, sent, dead.
+
+    `key` is the idempotency key. `due_at` is when the next attempt is due, `error` the last one's.
+    """
+
+    id: int
+    site: str
+    kind: str
+    channel: str
+    alarm_id: str | None
+    ticket_id: str | None
+    payload: str
+    key: str
+    state: str
+    due_at: int
+    attempts: int
+    error: str
+    created_at: int
+    sent_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """One attempt to send: when it began, how long it took, and what came of it."""
+
+    id: int
+    outbox_id: int
+    channel: str
+    attempt: int
+    at: int
+    took_ms: int
+    ok: bool
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far the rules are with a gateway: its newest (boot, seq), the newest instant judged, in all and per asset."""
+
+    gateway: str
+    boot: str = ""
+    seq: int = 0
+    at: int = 0
+    assets: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """The state of the whole at a glance. `active_by_severity` counts alarms that are active and not suppressed."""
+
+    active_by_severity: dict[int, int]
+    live: int
+    owed: int
+    suppressed: int
+    alarms: int
+    emergencies: int
+    tickets: int
+    open_tickets: int
+    outbox_pending: int
+    outbox_dead: int
+    messages_sent: int
+    by_class: dict[str, int]
+
+    LEVELS: ClassVar[tuple[int, ...]] = (1, 2, 3, 4)
+
+
+def alarm_row(mapping: RowMapping) -> AlarmRow:
+    """A row of the table `alarms`."""
+    values = {name: mapping[name] for name in _ALARM}
+    values["state"] = State(values["state"])
+    values["suppression"] = Suppression(values["suppression"])
+    return AlarmRow(**values)
+
+
+def ticket_row(mapping: RowMapping) -> TicketRow:
+    """A row of the table `tickets`."""
+    values = {name: mapping[name] for name in _TICKET}
+    values["state"] = TicketState(values["state"])
+    return TicketRow(**values)
+
+
+def row(kind: type[T], mapping: RowMapping) -> T:
+    """A row of any other table, as the dataclass `kind`; columns that it does not name are left out."""
+    return kind(**{item.name: mapping[item.name] for item in fields(kind)})  # type: ignore[arg-type]
+
+
+def values(item: AlarmRow | TicketRow) -> dict[str, Any]:
+    """The columns of an alarm or ticket; enums become their text."""
+    names = _ALARM if isinstance(item, AlarmRow) else _TICKET
+    found = {name: getattr(item, name) for name in names}
+    for name in ("state", "suppression"):
+        if name in found:
+            found[name] = found[name].value
+    return found
+
+
+_ALARM = tuple(item.name for item in fields(AlarmRow))
+_TICKET = tuple(item.name for item in fields(TicketRow))
