@@ -65,8 +65,7 @@ class MqttBus:
         """Disconnect cleanly (no last will)."""
         if self._task:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish at QoS 1; returns when the broker has it. BusError when there is no broker or it does not answer."""
@@ -125,9 +124,7 @@ class MqttBus:
             try:
                 async with self._new_client() as client:
                     self._client = client
-                    held = [(filter_, 1) for subscription in self._subscriptions for filter_ in subscription.filters]
-                    if held:
-                        await client.subscribe(held)
+                    await self._subscribe_held(client)
                     self._ready.set()
                     attempt = 0
                     async for message in client.messages:
@@ -139,6 +136,13 @@ class MqttBus:
                 self._client = None
             await asyncio.sleep(RECONNECT[min(attempt, len(RECONNECT) - 1)])
             attempt += 1
+
+    async def _subscribe_held(self, client: aiomqtt.Client) -> None:
+        # again and again: somebody may subscribe while the broker is being asked
+        done: set[str] = set()
+        while missing := {name for held in self._subscriptions for name in held.filters} - done:
+            await client.subscribe([(filter_, 1) for filter_ in sorted(missing)])
+            done |= missing
 
     def _dispatch(self, message: aiomqtt.Message) -> None:
         topic = str(message.topic)
