@@ -1,0 +1,77 @@
+"""Rules ready to run: compiled, and assigned to the assets that have what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rules.expression import Compiled
+from rules.rule import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule with its expressions. Its Rule has a concrete index; `clear` and `enable` are None where it has none."""
+
+    rule: Rule
+    when: Compiled
+    clear: Compiled | None = None
+    enable: Compiled | None = None
+
+    @property
+    def expressions(self) -> tuple[Compiled, ...]:
+        """Those that it has, `when` first."""
+        return tuple(item for item in (self.when, self.clear, self.enable) if item is not None)
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """Every point that it looks at, each once, those of `when` first."""
+        return tuple(dict.fromkeys(point for item in self.expressions for point in item.points))
+
+    @property
+    def rated(self) -> tuple[str, ...]:
+        """The rated values it can't do without."""
+        return tuple(dict.fromkeys(name for item in self.expressions for name in item.rated))
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it has to be looked at although no reading comes."""
+        return bool(self.rule.schedule) or any(item.is_timed for item in self.expressions)
+
+    @property
+    def longest_window(self) -> float:
+        """Seconds of history that its windows want."""
+        return max((seconds for item in self.expressions for _, seconds in item.windows), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A rule that runs nowhere, and why: what the best suited asset lacks."""
+
+    rule: str
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files."""
+
+    by_asset: Mapping[str, tuple[CompiledRule, ...]]
+    unused: tuple[Unused, ...] = ()
+    time_zone: str = "UTC"
+    rules: tuple[Rule, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Gather the rules that run somewhere: `rules`, each concrete index once."""
+        found = {(item.rule.id, item.rule.index): item.rule for items in self.by_asset.values() for item in items}
+        object.__setattr__(self, "rules", tuple(found.values()))
+
+    def rule(self, rule_id: str, index: int = 0) -> Rule | None:
+        """The rule with this id and index, if it runs somewhere."""
+        return next((rule for rule in self.rules if (rule.id, rule.index) == (rule_id, index)), None)
+
+    @property
+    def longest_window(self) -> float:
+        """Seconds of history to warm the engine with, so that every window is full."""
+        return max((rule.longest_window for rules in self.by_asset.values() for rule in rules), default=0.0)

@@ -1,0 +1,297 @@
+"""The sans-IO heart of the rules: readings and ticks in, judgements out. It never looks at a clock.
+
+Each asset has a frame (the newest reading of each point, and windows) and one runner a rule (the rule's bound
+expressions and the state of its condition). A sample updates the frame, then judges only the rules that look at one
+of its points. A tick lets delays run out, tells the silent points (no good reading for heartbeat + 3 intervals) as
+stale, and judges the rules that time alone can change: those with windows or hours.
+
+Time is the readings' own. A delay runs out at `since + delay`, whether a tick or a later reading finds it out, so how
+samples are batched and how often the engine is ticked changes no judgement. `on_tick(at)` says: every reading up to
+`at` that will come in time has been given; tick a little behind the clock where readings travel for long.
+
+Only what is newer counts: a reading not newer than the last one of its asset and point is counted and passed over, be
+it a duplicate or history that comes after live readings. History that *is* newer (a gateway was cut off and tells
+what it missed) is judged in its own order, and delays are not run out by ticks while it is coming in. What it raises
+or clears is marked `historical` when it is older than five minutes.
+
+After a restart: `warm` with stored samples in order (fills frames and starts delays, judges nothing), `restore` with
+the alarms that the records hold as active, then readings and ticks. The first tick looks at every rule, so a
+condition that began while nobody watched is raised then, and one that ended is cleared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from facility.assets import Asset
+from facility.catalog import Catalog
+from facility.readings import Quality, Sample
+from rules.compiled import CompiledRule, Rulebook
+from rules.conditions import ACTIVE, NORMAL, Event, Phase, State, Timing, observe, settle, step
+from rules.effects import Judgement
+from rules.frame import Frame, Slot
+from rules.rule import Rule
+
+FUTURE_MS = 300_000
+"""A sample further ahead of the newest tick is not believed: it would shut out all that follow."""
+OLD_MS = 300_000
+"""History older than this pages nobody."""
+REPLAY_MS = 5_000
+"""How long after the last historical sample of an asset its delays wait for more of them."""
+
+Key = tuple[str, int, str]
+"""What an alarm is known by: rule id, index, asset."""
+Truth = Callable[[], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state of one condition that is not normal, as `snapshot` gives it and `restore` takes it."""
+
+    key: Key
+    state: State
+
+
+class _Runner:
+    """One rule at one asset. `idle` mirrors the commonest state, normal, for the loop over all of them."""
+
+    __slots__ = ("clear", "enable", "idle", "is_timed", "order", "rule", "slots", "state", "timing", "when")
+
+    def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
+        self.rule: Rule = item.rule
+        self.order = order
+        self.is_timed = item.is_timed
+        self.timing = Timing(round(item.rule.delay * 1000), round(item.rule.clear_delay * 1000))
+        self.slots: dict[str, Slot] = {key: frame.slot(key) for key in item.points}
+        self.when: Truth = item.when.bind(frame)
+        self.clear: Truth | None = item.clear.bind(frame) if item.clear else None
+        self.enable: tuple[Truth, ...] = (item.enable.bind(frame),) if item.enable else ()
+        if item.rule.schedule:
+            self.enable += (_hours(item.rule.schedule, frame, zone),)
+        self.idle = True
+        self.state = NORMAL
+
+    def truths(self, truth: bool | None) -> tuple[bool | None, bool | None]:
+        """(raise, clear) with the enabling conditions: without them a rule neither raises nor clears."""
+        cleared: bool | None = None if truth is None else not truth
+        if self.clear is not None:
+            cleared = self.clear()
+        for enable in self.enable:
+            enabled = enable()
+            if enabled is True:
+                continue
+            cleared = None
+            truth = None if enabled is None and truth is not False else False
+        return truth, cleared
+
+
+class _Watch:
+    """One asset: its frame, its runners, and which of them look at which point."""
+
+    __slots__ = ("asset", "by_point", "frame", "is_fresh", "open", "replaying", "runners", "timed")
+
+    def __init__(self, asset: str, frame: Frame, runners: list[_Runner]) -> None:
+        self.asset = asset
+        self.frame = frame
+        self.runners = dict.fromkeys(runners)
+        self.timed = dict.fromkeys(runner for runner in runners if runner.is_timed)
+        self.open: dict[_Runner, None] = {}
+        self.by_point = {
+            key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
+            for key, slot in frame.slots.items()
+        }
+        self.replaying = 0
+        self.is_fresh = True
+
+    def become(self, runner: _Runner, state: State) -> None:
+        """Keep the runner's new state, and note whether a delay is running."""
+        runner.state = state
+        runner.idle = state.phase is Phase.NORMAL
+        if state.phase in (Phase.PENDING, Phase.CLEARING):
+            self.open[runner] = None
+        else:
+            self.open.pop(runner, None)
+
+
+class _Verdicts:
+    """Judgements as they come; `sorted` puts them into their time's and their rules' order."""
+
+    __slots__ = ("_items", "_since")
+
+    def __init__(self, since: int) -> None:
+        self._items: list[tuple[int, int, Judgement]] = []
+        self._since = since
+
+    def add(self, watch: _Watch, runner: _Runner, event: Event, *, historical: bool) -> None:
+        """One event as a judgement, with the values that the rule looked at."""
+        facts = {key: slot.value for key, slot in runner.slots.items()}
+        old = historical and event.at < self._since
+        judgement = Judgement(runner.rule, watch.asset, event.kind, event.at, event.since, facts, old)
+        self._items.append((event.at, runner.order, judgement))
+
+    def sorted(self) -> list[Judgement]:
+        """All of them."""
+        if len(self._items) > 1:
+            self._items.sort(key=lambda item: item[:2])
+        return [judgement for _, _, judgement in self._items]
+
+
+class Engine:
+    """Judges a site's readings by its rulebook.
+
+    `counts`: what was not used, by reason: unknown_asset, old, future, mistyped. `assets` gives the rated values.
+    """
+
+    def __init__(self, rules: Rulebook, assets: Mapping[str, Asset], catalog: Catalog) -> None:
+        self.counts: Counter[str] = Counter()
+        self._now = 0
+        self._ticked = 0
+        self._watches: dict[str, _Watch] = {}
+        self._by_key: dict[Key, tuple[_Watch, _Runner]] = {}
+        zone = ZoneInfo(rules.time_zone)
+        for name, items in rules.by_asset.items():
+            asset = assets[name]
+            frame = Frame(catalog.classes[asset.asset_class].points, asset.rated)
+            runners = [_Runner(item, frame, order=order, zone=zone) for order, item in enumerate(items)]
+            watch = self._watches[name] = _Watch(name, frame, runners)
+            self._by_key |= {(item.rule.id, item.rule.index, name): (watch, item) for item in runners}
+
+    @property
+    def faults(self) -> int:
+        """How often an expression had no finite answer (a division by zero, an overflow)."""
+        return sum(watch.frame.faults for watch in self._watches.values())
+
+    def on_sample(self, sample: Sample, *, historical: bool = False) -> list[Judgement]:
+        """Take one sample and judge what it changes. `historical`: it was replayed, not sent live."""
+        at = sample.at
+        watch = self._watches.get(sample.asset)
+        if watch is None:
+            self.counts["unknown_asset"] += 1
+            return []
+        if self._ticked and at > self._ticked + FUTURE_MS:
+            self.counts["future"] += 1
+            return []
+        if historical:
+            watch.replaying = self._ticked + REPLAY_MS
+        elif at > self._now:
+            self._now = at
+        verdicts = _Verdicts(self._now - OLD_MS)
+        if watch.open and (historical or watch.replaying <= self._ticked):
+            self._settle(watch, at, verdicts, historical=historical)
+        todo = self._take(watch, sample)
+        if watch.is_fresh:
+            watch.is_fresh = False
+            watch.frame.begin(at)
+            todo = watch.runners
+        self._judge(watch, todo, at, verdicts, historical=historical)
+        return verdicts.sorted()
+
+    def on_tick(self, at: int) -> list[Judgement]:
+        """Let time pass up to `at` (ms); every reading up to then that will come in time has been given."""
+        self._ticked = max(self._ticked, at)
+        self._now = max(self._now, at)
+        verdicts = _Verdicts(self._now - OLD_MS)
+        for watch in self._watches.values():
+            if watch.replaying > at:
+                continue
+            if watch.is_fresh:
+                watch.frame.begin(at)
+            if watch.open:
+                self._settle(watch, at, verdicts, historical=False)
+            todo = dict(watch.runners if watch.is_fresh else watch.timed)
+            watch.is_fresh = False
+            for slot in watch.frame.expire(at):
+                todo |= watch.by_point[slot.point.key][1]
+            watch.frame.now = max(watch.frame.now, at)
+            self._judge(watch, todo, at, verdicts, historical=False)
+        return verdicts.sorted()
+
+    def warm(self, sample: Sample) -> None:
+        """Take a stored sample as known: fills frames and starts delays, judges nothing. Before the first tick."""
+        watch = self._watches.get(sample.asset)
+        if watch is None:
+            return
+        for runner in self._take(watch, sample):
+            truth, clear = runner.truths(runner.when())
+            state = observe(runner.state, truth, clear, at=sample.at, timing=runner.timing)
+            if state is not runner.state:
+                watch.become(runner, state)
+
+    def snapshot(self) -> list[Standing]:
+        """Every condition that is not normal, to be given to `restore`."""
+        return [Standing(key, runner.state) for key, (_, runner) in self._by_key.items() if not runner.idle]
+
+    def restore(self, active: Iterable[Key] = (), *, standing: Iterable[Standing] = ()) -> list[Key]:
+        """Take up conditions where they stood: `active` alarms as the records have them, then a `snapshot`.
+
+        Returns the keys that no rule answers to any more: their alarms will not clear by themselves.
+        """
+        lost = []
+        for key, state in [*((key, ACTIVE) for key in active), *((item.key, item.state) for item in standing)]:
+            if key in self._by_key:
+                watch, runner = self._by_key[key]
+                watch.become(runner, state)
+            else:
+                lost.append(key)
+        return lost
+
+    def _take(self, watch: _Watch, sample: Sample) -> dict[_Runner, None]:
+        """Put the readings into the frame; which rules have to be looked at."""
+        at, quality, by_point = sample.at, sample.quality, watch.by_point
+        todo: dict[_Runner, None] = {}
+        fed: list[Slot] = []
+        for key, value in sample.values.items():
+            entry = by_point.get(key)
+            if entry is None:
+                continue
+            slot, runners = entry
+            if at <= slot.at:
+                self.counts["old"] += 1
+                continue
+            if not slot.take(at, value, quality.get(key, Quality.GOOD) if quality else Quality.GOOD):
+                self.counts["mistyped"] += 1
+            if slot.feeds:
+                fed.append(slot)
+            todo.update(runners)
+        if at > watch.frame.now:
+            watch.frame.now = at
+        if fed:
+            watch.frame.fed(at, fed)
+        return todo
+
+    def _judge(
+        self, watch: _Watch, runners: Iterable[_Runner], at: int, verdicts: _Verdicts, *, historical: bool
+    ) -> None:
+        for runner in runners:
+            truth = runner.when()
+            if runner.idle and not truth:
+                continue
+            truth, clear = runner.truths(truth)
+            before = runner.state
+            state, event = step(before, truth, clear, at=at, timing=runner.timing)
+            if state is not before:
+                watch.become(runner, state)
+            if event is not None:
+                verdicts.add(watch, runner, event, historical=historical)
+
+    def _settle(self, watch: _Watch, at: int, verdicts: _Verdicts, *, historical: bool) -> None:
+        for runner in list(watch.open):
+            state, event = settle(runner.state, at=at, timing=runner.timing)
+            if event is not None:
+                watch.become(runner, state)
+                verdicts.add(watch, runner, event, historical=historical)
+
+
+def _hours(schedule: tuple[tuple[int, int], ...], frame: Frame, zone: ZoneInfo) -> Truth:
+    """Whether the frame's instant lies in the local hours; (1320, 360) goes over midnight."""
+
+    def evaluate() -> bool:
+        local = datetime.fromtimestamp(frame.now / 1000, zone)
+        minute = local.hour * 60 + local.minute
+        return any(begin <= minute < end if begin < end else minute >= begin or minute < end for begin, end in schedule)
+
+    return evaluate

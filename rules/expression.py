@@ -1,0 +1,331 @@
+"""Rule expressions: a small subset of Python's syntax over the canonical points of one asset.
+
+The text is parsed by Python's own parser and walked by a whitelist; nothing of it is ever executed as Python. What is
+not named here is refused: and/or/not, comparisons (chained, `in (...)`), + - * / %, `a if c else b`, numbers,
+true/false, codes in quotes, point keys, and the functions in FUNCTIONS. The work is bounded (grammar.py). Types are
+checked at once, so that a bound expression can't fail:
+
+    mode.service == 'inspection'     a code becomes the state's number; an unknown one is an error that lists the codes
+    avg(p.total, '10m') > 80         windows: avg min max stddev delta rate over numbers, changes over any point
+    count(car.overload, '60s') >= 3  how often a condition became true
+    held(sys.flow > 5, '30s')        it has been true for so long
+    stale(x), bad(x)                 the quality of a point
+    rated('current', 10)             a rated value of the asset, with a default
+    pump[n].fault                    in a rule that is made once for each index
+
+`delta` and `rate` of a counter count on over a reset; `rate` is per second. Relations between assets are not here yet.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from facility.classfile import AssetClass
+from facility.points import Kind, Point
+from rules import terms
+from rules.frame import Frame
+from rules.grammar import column, milliseconds, parse, part, source, wrong
+from rules.terms import Term, Type
+
+MAX_NUMBER = 1e15
+MAX_SPAN_MS = 24 * 3_600_000
+INDEXED = re.compile(r"\[\s*n\s*\]")
+"""Marks an expression that is meant for each index."""
+
+FUNCTIONS = (
+    "abs", "avg", "bad", "changes", "count", "delta", "held", "max", "min", "rate", "rated", "stale", "stddev",
+)  # fmt: skip
+_TYPES = {
+    Kind.ANALOG: Type.NUMBER, Kind.COUNTER: Type.NUMBER, Kind.DISCRETE: Type.TRUTH, Kind.ENUM: Type.STATE,
+    Kind.TEXT: Type.TEXT,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A checked condition. `points` in the order of use; `windows` as (function, seconds); `rated` names it needs."""
+
+    text: str
+    points: tuple[str, ...]
+    windows: tuple[tuple[str, float], ...]
+    rated: tuple[str, ...]
+    _term: Term
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether its answer can change although no reading comes."""
+        return bool(self.windows)
+
+    def bind(self, frame: Frame) -> Callable[[], bool | None]:
+        """The condition over one asset: a closure that gives true, false, or None for unknown."""
+        return self._term.bind(frame)
+
+
+def compile_expression(text: str, asset_class: AssetClass, *, index: int = 0) -> Compiled:
+    """Check a condition over `asset_class` and make it ready to bind. `index` is what `[n]` stands for.
+
+    Raises ExpressionError with the column of the first thing that is wrong.
+    """
+    body = parse(text)
+    compiler = _Compiler(asset_class, index)
+    term = compiler.truth(body)
+    return Compiled(text, tuple(compiler.points), tuple(compiler.windows), tuple(compiler.rated), term)
+
+
+class _Compiler:
+    """Walks one tree; gathers what it uses."""
+
+    def __init__(self, asset_class: AssetClass, index: int) -> None:
+        self._class = asset_class
+        self._index = index
+        self._inside = ""
+        self.points: dict[str, None] = {}
+        self.windows: dict[tuple[str, float], None] = {}
+        self.rated: dict[str, None] = {}
+
+    def truth(self, node: ast.expr) -> Term:
+        """A node that must be a condition."""
+        term = self._term(node)
+        if term.type is not Type.TRUTH:
+            raise wrong(node, f"{source(node)} is {term.type}, a condition is needed: compare it with something")
+        return term
+
+    def number(self, node: ast.expr) -> Term:
+        """A node that must be a number."""
+        term = self._term(node)
+        if term.type is not Type.NUMBER:
+            raise wrong(node, f"{source(node)} is {term.type}, a number is needed")
+        return term
+
+    def _term(self, node: ast.expr) -> Term:
+        match node:
+            case ast.Constant():
+                return self._constant(node)
+            case ast.Name() | ast.Attribute() | ast.Subscript():
+                return self._named(node)
+            case ast.Compare():
+                return self._comparison(node)
+            case ast.BoolOp():
+                return self._junction(node)
+            case ast.Call():
+                return self._call(node)
+            case ast.UnaryOp() | ast.BinOp() | ast.IfExp():
+                return self._operation(node)
+        raise wrong(node, f"{type(node).__name__.lower()} is not part of the rule language")
+
+    def _operation(self, node: ast.UnaryOp | ast.BinOp | ast.IfExp) -> Term:
+        if isinstance(node, ast.UnaryOp):
+            return self._unary(node)
+        return self._binary(node) if isinstance(node, ast.BinOp) else self._choice(node)
+
+    def _constant(self, node: ast.Constant) -> Term:
+        value = node.value
+        if isinstance(value, bool | str):
+            return terms.constant(value, column=column(node))
+        if isinstance(value, int | float):
+            if not abs(value) < MAX_NUMBER:
+                raise wrong(node, f"numbers stay below {MAX_NUMBER:g}")
+            return terms.constant(float(value), column=column(node))
+        raise wrong(node, f"{value!r} is not part of the rule language")
+
+    def _junction(self, node: ast.BoolOp) -> Term:
+        parts = [self.truth(value) for value in node.values]
+        return terms.junction(parts, deciding=isinstance(node.op, ast.Or))
+
+    def _unary(self, node: ast.UnaryOp) -> Term:
+        if isinstance(node.op, ast.Not):
+            return terms.negation(self.truth(node.operand))
+        if not isinstance(node.op, ast.USub):
+            raise wrong(node, "only `not` and `-` can stand before a value")
+        term = self.number(node.operand)
+        if isinstance(term.constant, float):
+            return terms.constant(-term.constant, column=column(node))
+        return terms.calculation(terms.FUNCTIONS["minus"], [term])
+
+    def _binary(self, node: ast.BinOp) -> Term:
+        function = terms.ARITHMETIC.get(type(node.op).__name__)
+        if function is None:
+            raise wrong(node, "only + - * / % can stand between numbers")
+        return terms.calculation(function, [self.number(node.left), self.number(node.right)])
+
+    def _choice(self, node: ast.IfExp) -> Term:
+        test, then, otherwise = self.truth(node.test), self._term(node.body), self._term(node.orelse)
+        if then.type is not otherwise.type or then.type not in (Type.TRUTH, Type.NUMBER):
+            raise wrong(node, "both sides of if/else must be numbers, or both conditions")
+        return terms.choice(test, then, otherwise)
+
+    def _comparison(self, node: ast.Compare) -> Term:
+        parts = []
+        left_node = node.left
+        for operation, right_node in zip(node.ops, node.comparators, strict=True):
+            if isinstance(operation, ast.In | ast.NotIn):
+                part = self._membership(left_node, right_node)
+                parts.append(terms.negation(part) if isinstance(operation, ast.NotIn) else part)
+            else:
+                parts.append(self._compared(type(operation).__name__, left_node, right_node))
+            left_node = right_node
+        return parts[0] if len(parts) == 1 else terms.junction(parts, deciding=False)
+
+    def _compared(self, name: str, left_node: ast.expr, right_node: ast.expr) -> Term:
+        if name not in terms.COMPARISONS:
+            raise wrong(right_node, "compare with == != < <= > >= or in (...)")
+        left, right = self._term(left_node), self._term(right_node)
+        if left.type is Type.CODE:
+            left = self._decoded(left_node, left, right)
+        if right.type is Type.CODE:
+            right = self._decoded(right_node, right, left)
+        kinds = {left.type, right.type}
+        if len(kinds) > 1 and kinds != {Type.STATE, Type.NUMBER}:
+            raise wrong(left_node, f"{left.type} can't be compared with {right.type}")
+        if kinds & {Type.TRUTH, Type.TEXT} and name not in ("Eq", "NotEq"):
+            raise wrong(left_node, f"{left.type} has no order; use == or !=")
+        return terms.comparison(name, left, right)
+
+    def _membership(self, left_node: ast.expr, right_node: ast.expr) -> Term:
+        if not isinstance(right_node, ast.Tuple) or not right_node.elts:
+            raise wrong(right_node, "`in` needs values in brackets, such as ('a', 'b')")
+        left = self._term(left_node)
+        members = []
+        for node in right_node.elts:
+            member = self._decoded(node, self._term(node), left)
+            if member.constant is None or {left.type, member.type} not in (
+                {left.type}, {Type.STATE, Type.NUMBER},
+            ):  # fmt: skip
+                raise wrong(node, f"{source(node)} is no value that {source(left_node)} can have")
+            members.append(member.constant)
+        return terms.membership(left, members)
+
+    def _decoded(self, node: ast.expr, code: Term, other: Term) -> Term:
+        """A code as the value it stands for at the point it is compared with; any other term as it is."""
+        if code.type is not Type.CODE:
+            return code
+        point = other.point
+        if point is None:
+            raise wrong(node, f"the code {code.constant!r} can only be compared with a point that has states")
+        if point.kind is Kind.TEXT:
+            return Term(Type.TEXT, code.bind, code.column, constant=code.constant)
+        state = point.state(str(code.constant))
+        if state is None:
+            known = ", ".join(repr(item.code) for item in point.states.values()) or "none"
+            raise wrong(node, f"{point.key} has no state {code.constant!r}; its states: {known}")
+        value = bool(state.number) if point.kind is Kind.DISCRETE else float(state.number)
+        return terms.constant(value, column=code.column)
+
+    def _point(self, node: ast.expr) -> Term:
+        point = self._found(node)
+        return terms.of_point(point, _TYPES[point.kind], column=column(node))
+
+    def _found(self, node: ast.expr) -> Point:
+        key = self._key(node)
+        point = self._class.point(key)
+        if point is None:
+            near = difflib.get_close_matches(key, self._class.points, n=3, cutoff=0.6)
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            raise wrong(node, f"the class {self._class.id} has no point {key!r}{hint}")
+        self.points[key] = None
+        return point
+
+    def _key(self, node: ast.expr) -> str:
+        """The text of a point key: names, dots, and [2] or [n]."""
+        if isinstance(node, ast.Name):
+            return node.id
+        if isinstance(node, ast.Attribute):
+            return f"{self._key(node.value)}.{part(node.attr)}"
+        if isinstance(node, ast.Subscript):
+            return f"{self._key(node.value)}[{self._subscript(node.slice)}]"
+        raise wrong(node, "is no point key such as car.floor or pump[2].freq")
+
+    def _subscript(self, node: ast.expr) -> int:
+        if isinstance(node, ast.Name) and node.id == "n":
+            if not self._index:
+                raise wrong(node, "[n] needs a rule that is made for each index")
+            return self._index
+        if isinstance(node, ast.Constant) and type(node.value) is int and 0 < node.value < 1000:
+            return node.value
+        raise wrong(node, "an index is a number from 1 or n")
+
+    def _named(self, node: ast.Name | ast.Attribute | ast.Subscript) -> Term:
+        if isinstance(node, ast.Name) and node.id in ("true", "false"):
+            return terms.constant(node.id == "true", column=column(node))
+        return self._point(node)
+
+    def _call(self, node: ast.Call) -> Term:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name not in FUNCTIONS:
+            raise wrong(node, f"there is no function {source(node.func)}; there are: {', '.join(FUNCTIONS)}")
+        if node.keywords:
+            raise wrong(node, f"{name} takes no named arguments")
+        if name == "abs":
+            return self._abs(node, name)
+        if name in ("min", "max"):
+            return self._extreme(node, name)
+        if name in ("stale", "bad"):
+            return self._quality(node, name)
+        return self._rated(node, name) if name == "rated" else self._window(node, name)
+
+    def _abs(self, node: ast.Call, name: str) -> Term:
+        _arguments(node, name, "one number", at_least=1, at_most=1)
+        return terms.calculation(terms.FUNCTIONS[name], [self.number(node.args[0])])
+
+    def _extreme(self, node: ast.Call, name: str) -> Term:
+        _arguments(node, name, "numbers, or a number and a span such as '10m'", at_least=2, at_most=20)
+        if len(node.args) == 2 and isinstance(node.args[1], ast.Constant) and isinstance(node.args[1].value, str):
+            return self._window(node, name)
+        return terms.calculation(terms.FUNCTIONS[name], [self.number(argument) for argument in node.args])
+
+    def _window(self, node: ast.Call, name: str) -> Term:
+        _arguments(node, name, "a value and a span such as '10m'", at_least=2, at_most=2)
+        if self._inside:
+            raise wrong(node, f"{name} can't stand inside {self._inside}")
+        length = _span(node.args[1])
+        outer, self.points, self._inside = self.points, {}, name
+        argument = node.args[0]
+        if name in ("count", "held"):
+            term = self.truth(argument)
+        elif name == "changes":
+            term = self._point(argument)
+        else:
+            term = self.number(argument)
+        used, self.points, self._inside = list(self.points), outer | self.points, ""
+        if not used:
+            raise wrong(argument, f"{name} needs at least one point")
+        self.windows[name, length / 1000] = None
+        # the text names the series: two rules that ask for the same window share it
+        series = INDEXED.sub(f"[{self._index}]", source(argument))
+        return terms.window(name, series, of=term, points=used, length=length)
+
+    def _quality(self, node: ast.Call, name: str) -> Term:
+        _arguments(node, name, "one point", at_least=1, at_most=1)
+        point = self._found(node.args[0])
+        return (terms.stale if name == "stale" else terms.bad)(point, column=column(node))
+
+    def _rated(self, node: ast.Call, name: str) -> Term:
+        _arguments(node, name, "a name in quotes, and a number as default", at_least=1, at_most=2)
+        key = node.args[0]
+        if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+            raise wrong(key, "rated needs a name in quotes")
+        if len(node.args) == 1:
+            self.rated[key.value] = None
+            return terms.rated(key.value, None, column=column(node))
+        default = self.number(node.args[1]).constant
+        if not isinstance(default, float):
+            raise wrong(node.args[1], "the default is a plain number")
+        return terms.rated(key.value, default, column=column(node))
+
+
+def _arguments(node: ast.Call, name: str, wanted: str, *, at_least: int, at_most: int) -> None:
+    if not at_least <= len(node.args) <= at_most:
+        raise wrong(node, f"{name} takes {wanted}")
+
+
+def _span(node: ast.expr) -> int:
+    length = milliseconds(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+    if length is None:
+        raise wrong(node, "a span is a number and ms, s, m or h in quotes, such as '10m'")
+    if not 1000 <= length <= MAX_SPAN_MS:
+        raise wrong(node, "a window spans 1 s to 24 h")
+    return length

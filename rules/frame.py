@@ -1,0 +1,145 @@
+"""What is known of one asset at this instant: the newest reading of each point that a rule uses, and its windows.
+
+A value here is good or None. It becomes None when a reading is not good, when it is not of the type that its point's
+kind fixes, and when no good reading has come for so long that a live device would have spoken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from facility.points import Kind, Point
+from facility.readings import Quality, Value
+from rules.windows import Average, Count, Delta, Deviation, Extreme, Held, Window
+
+HEARTBEAT_MS = 300_000
+"""A gateway repeats an unchanged value this often."""
+MIN_GRACE_MS = 15_000
+
+_TYPES: Mapping[Kind, frozenset[type]] = {
+    Kind.ANALOG: frozenset((float, int)),
+    Kind.COUNTER: frozenset((float, int)),
+    Kind.DISCRETE: frozenset((bool,)),
+    Kind.ENUM: frozenset((int,)),
+    Kind.TEXT: frozenset((str,)),
+}
+_WINDOWS: Mapping[str, Callable[[int, bool], Window]] = {
+    "avg": lambda length, _: Average(length),
+    "min": lambda length, _: Extreme(length, sign=-1),
+    "max": lambda length, _: Extreme(length, sign=1),
+    "stddev": lambda length, _: Deviation(length),
+    "delta": lambda length, counter: Delta(length, counter=counter),
+    "rate": lambda length, counter: Delta(length, counter=counter, per_second=True),
+    "count": lambda length, _: Count(length, rising=True),
+    "changes": lambda length, _: Count(length),
+    "held": lambda length, _: Held(length),
+}
+
+
+class Slot:
+    """The newest reading of one point. `value` is Any because the point's kind, checked here, fixes its type.
+
+    `at` is the reading's instant (0: none yet), `good_at` that of the newest good one, `limit` how long (ms) it holds.
+    """
+
+    __slots__ = ("at", "feeds", "good_at", "limit", "point", "quality", "types", "value")
+
+    def __init__(self, point: Point) -> None:
+        self.point = point
+        self.types = _TYPES[point.kind]
+        self.limit = HEARTBEAT_MS + max(int(3000 * point.interval), MIN_GRACE_MS)
+        self.value: Any = None
+        self.quality: Quality | None = None
+        self.at = 0
+        self.good_at = 0
+        self.feeds: list[Feed] = []
+
+    def take(self, at: int, value: Value, quality: Quality) -> bool:
+        """The next reading; False if its type is not that of the point (then it counts as bad)."""
+        self.at = at
+        if quality is Quality.GOOD and type(value) in self.types and value == value:  # NaN is no value
+            self.value = value
+            self.quality = quality
+            self.good_at = at
+            return True
+        self.value = None
+        self.quality = Quality.SENSOR if quality is Quality.GOOD else quality
+        return quality is not Quality.GOOD
+
+
+class Feed:
+    """One window and the expression that fills it."""
+
+    __slots__ = ("read", "window")
+
+    def __init__(self, window: Window, read: Callable[[], float | None]) -> None:
+        self.window = window
+        self.read = read
+
+
+class Frame:
+    """Slots and windows of one asset. `now` (ms) is the instant that windows are asked for; the engine sets it."""
+
+    def __init__(self, points: Mapping[str, Point], rated: Mapping[str, float]) -> None:
+        self._points = points
+        self._windows: dict[tuple[str, str, int], Feed] = {}
+        self._next_expiry = 0
+        self.rated = rated
+        self.slots: dict[str, Slot] = {}
+        self.now = 0
+        self.faults = 0
+
+    def slot(self, key: str) -> Slot:
+        """The slot of a point, made when first asked for; KeyError if the class has no such point."""
+        if key not in self.slots:
+            self.slots[key] = Slot(self._points[key])
+        return self.slots[key]
+
+    def window(
+        self, function: str, length: int, *, source: str, points: Iterable[str], read: Callable[[], float | None]
+    ) -> Window:
+        """The window `function` over `length` ms of what `read` gives; one for all rules that ask for the same."""
+        key = (function, source, length)
+        if key not in self._windows:
+            slots = [self.slot(point) for point in points]
+            counter = len(slots) == 1 and slots[0].point.kind is Kind.COUNTER and slots[0].point.key == source
+            self._windows[key] = Feed(_WINDOWS[function](length, counter), read)
+            for slot in slots:
+                slot.feeds.append(self._windows[key])
+        return self._windows[key].window
+
+    def fed(self, at: int, slots: Iterable[Slot]) -> None:
+        """Pass the new values of these slots on to their windows, to each window once."""
+        feeds: dict[Feed, None] = {}
+        for slot in slots:
+            for feed in slot.feeds:
+                feeds[feed] = None
+        for feed in feeds:
+            feed.window.push(at, feed.read())
+
+    def begin(self, at: int) -> None:
+        """From now on silence counts: points without any reading have their whole limit from here."""
+        for slot in self.slots.values():
+            slot.good_at = slot.good_at or at
+
+    def expire(self, at: int) -> list[Slot]:
+        """The slots whose last good reading has just become too old to believe; their value is unknown from now on."""
+        if at < self._next_expiry:
+            return []
+        expired = []
+        due = [at + HEARTBEAT_MS]
+        for slot in self.slots.values():
+            if slot.quality not in (None, Quality.GOOD):
+                continue
+            if slot.good_at + slot.limit > at:
+                due.append(slot.good_at + slot.limit)
+                continue
+            slot.value = None
+            slot.quality = Quality.STALE
+            expired.append(slot)
+        # readings only move an expiry forward, so nothing can be due before this
+        self._next_expiry = min(due)
+        if expired:
+            self.fed(at, expired)
+        return expired

@@ -1,0 +1,294 @@
+"""Read rules as data: the shipped packs and the site's own `rules/*.yaml`, every problem at once, with file and line.
+
+A site's rule with a shipped id takes its place; `{id: ..., disable: true}` takes it away. A rule over `[n]` is made
+once for each index that an asset has. A rule runs at the assets of its class that have all of its points, and the
+rated values that it has no default for; one that runs nowhere is listed in `Rulebook.unused` with what is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import Field
+
+from facility.assets import Asset, Device
+from facility.catalog import Catalog
+from facility.classfile import AssetClass, Labels
+from facility.config import Site
+from facility.errors import ConfigError, Problem
+from facility.points import Profile
+from facility.yamlfile import Document, Path_, Strict, files, load
+from rules.compiled import CompiledRule, Rulebook, Unused
+from rules.expression import INDEXED, compile_expression
+from rules.grammar import ExpressionError, milliseconds
+from rules.rule import Raises, Rule, Severity
+
+PACKS = Path(__file__).parent / "packs"
+MAX_DELAY = 7 * 86_400.0
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+
+
+class _Rule(Strict):
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$", max_length=100)
+    labels: Labels | None = None
+    guidance: Labels | None = None
+    when: str | None = None
+    for_: str | float = Field(default=0.0, alias="for")
+    clear: str = ""
+    clear_for: str | float = 0.0
+    enable: str = ""
+    severity: int | None = Field(default=None, ge=1, le=4)
+    raises: Raises | None = None
+    latch: bool = False
+    shelvable: bool | None = None
+    schedule: list[str] = []
+    assets: list[str] = []
+    disable: bool = False
+
+
+class _Pack(Strict):
+    class_: str = Field(alias="class")
+    rules: list[_Rule] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A rule as a file has it, checked: `[n]` not yet expanded."""
+
+    rule: Rule
+    asset_class: AssetClass
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether it is made once for each index."""
+        return any(INDEXED.search(text) for text in (self.rule.when, self.rule.clear, self.rule.enable))
+
+    def compile(self, index: int = 0) -> CompiledRule:
+        """The rule for one index; ExpressionError."""
+        rule = self.rule
+        if index:
+            rule = replace(rule, index=index, label=rule.label.fill(index), guidance=rule.guidance.fill(index))
+        when = compile_expression(rule.when, self.asset_class, index=index)
+        clear = compile_expression(rule.clear, self.asset_class, index=index) if rule.clear else None
+        enable = compile_expression(rule.enable, self.asset_class, index=index) if rule.enable else None
+        return CompiledRule(rule, when, clear, enable)
+
+
+def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
+    """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
+    definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
+    return assign(definitions, site.assets, mapped_points(site, catalog), time_zone=site.time_zone)
+
+
+def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
+    """Everything that is wrong with the rules of a site; empty when nothing is."""
+    try:
+        load_rulebook(site, catalog)
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+def mapped_points(site: Site, catalog: Catalog) -> dict[str, frozenset[str]]:
+    """Asset -> the points that its devices can give, by their profiles, narrowed and renamed as the devices say.
+
+    A profile that finds the index in the payload can give every index that the class has.
+    """
+    found: dict[str, set[str]] = {asset: set() for asset in site.assets}
+    for device in site.devices:
+        profile = catalog.profiles[device.profile]
+        points = catalog.classes[profile.asset_class].points
+        found[device.asset] |= {device.rename.get(key, key) for key in _given(device, profile, points)}
+    return {asset: frozenset(keys) for asset, keys in found.items()}
+
+
+def _given(device: Device, profile: Profile, points: Iterable[str]) -> Iterator[str]:
+    templates = {key for key in profile.points if "[n]" in key}
+    concrete = [key for key in points if re.sub(r"\[\d+\]", "[n]", key) in templates]
+    for key in (*profile.points, *concrete):
+        if "[n]" not in key and (not device.points or key in device.points):
+            yield key
+
+
+def read_rules(folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset]) -> list[Definition]:
+    """The rules of the folders' files, later folders over earlier ones; ConfigError with every problem."""
+    problems: list[Problem] = []
+    found: dict[str, Definition] = {}
+    for folder in folders:
+        here: dict[str, str] = {}
+        for path in files(folder):
+            try:
+                document = load(path)
+                pack = document.parse(_Pack)
+            except ConfigError as error:
+                problems += error.problems
+                continue
+            _merge(_Reader(document, catalog, assets, problems), pack, here, found)
+    if problems:
+        raise ConfigError(problems)
+    return list(found.values())
+
+
+def _merge(reader: _Reader, pack: _Pack, here: dict[str, str], found: dict[str, Definition]) -> None:
+    """Put the rules of one file over those found before; `here` are the ids that this folder has already."""
+    asset_class = reader.catalog.classes.get(pack.class_)
+    if asset_class is None:
+        known = ", ".join(sorted(reader.catalog.classes))
+        reader.wrong(("class",), f"there is no asset class {pack.class_!r}; known: {known}")
+        return
+    for number, item in enumerate(pack.rules):
+        place: Path_ = ("rules", number)
+        before = found.get(item.id)
+        if item.id in here:
+            reader.wrong((*place, "id"), f"the id {item.id!r} is already taken at {here[item.id]}")
+        elif before and before.asset_class.id != asset_class.id:
+            reader.wrong((*place, "id"), f"{item.id!r} is a rule of the class {before.asset_class.id}")
+        here.setdefault(item.id, reader.origin(place))
+        if not item.disable:
+            definition = reader.definition(place, item, asset_class)
+            if definition:
+                found[item.id] = definition
+        elif item.model_fields_set - {"id", "disable"}:
+            reader.wrong((*place, "disable"), "a rule that is taken away has nothing but its id")
+        elif found.pop(item.id, None) is None:
+            reader.wrong((*place, "id"), f"there is no shipped rule {item.id!r} to take away")
+
+
+class _Reader:
+    """Turns the rules of one file into definitions; what is wrong goes to `problems`."""
+
+    def __init__(
+        self, document: Document, catalog: Catalog, assets: Mapping[str, Asset], problems: list[Problem]
+    ) -> None:
+        self.document = document
+        self.catalog = catalog
+        self.assets = assets
+        self.problems = problems
+
+    def wrong(self, place: Path_, message: str) -> None:
+        """Note a problem."""
+        self.problems.append(self.document.problem(place, message))
+
+    def origin(self, place: Path_) -> str:
+        """file:line of a place."""
+        return f"{self.document.file}:{self.document.line(place)}"
+
+    def definition(self, place: Path_, item: _Rule, asset_class: AssetClass) -> Definition | None:
+        """One rule; None when it has a problem."""
+        before = len(self.problems)
+        for name in ("labels", "guidance", "when", "severity", "raises"):
+            if getattr(item, name) is None:
+                self.wrong((*place, name), "is missing")
+        for asset in item.assets:
+            if asset not in self.assets or self.assets[asset].asset_class != asset_class.id:
+                self.wrong((*place, "assets"), f"there is no asset {asset!r} of class {asset_class.id}")
+        delay = self._seconds((*place, "for"), item.for_)
+        clear_delay = self._seconds((*place, "clear_for"), item.clear_for)
+        schedule = tuple(self._hours((*place, "schedule"), text) for text in item.schedule)
+        for name in ("when", "clear", "enable"):
+            self._expression((*place, name), getattr(item, name) or "", asset_class)
+        if len(self.problems) > before or not (item.labels and item.guidance and item.when and item.severity):
+            return None
+        rule = Rule(
+            id=item.id,
+            asset_class=asset_class.id,
+            label=item.labels.label(),
+            guidance=item.guidance.label(),
+            severity=Severity(item.severity),
+            raises=item.raises or Raises.NOTHING,
+            when=item.when,
+            clear=item.clear,
+            enable=item.enable,
+            delay=delay,
+            clear_delay=clear_delay,
+            latch=item.latch,
+            shelvable=item.severity != Severity.EMERGENCY if item.shelvable is None else item.shelvable,
+            schedule=schedule,
+            assets=frozenset(item.assets),
+            origin=self.origin(place),
+        )
+        return Definition(rule, asset_class)
+
+    def _expression(self, place: Path_, text: str, asset_class: AssetClass) -> None:
+        if not text and place[-1] != "when":
+            return
+        try:
+            # index 1 stands for all: every template of a class has it
+            compile_expression(text, asset_class, index=1 if INDEXED.search(text) else 0)
+        except ExpressionError as error:
+            self.wrong(place, str(error))
+
+    def _seconds(self, place: Path_, value: str | float) -> float:
+        if isinstance(value, str):
+            span = milliseconds(value)
+            if span is None:
+                self.wrong(place, f"{value!r} is no span such as 10s, 5m or 1h")
+            seconds = (span or 0) / 1000
+        else:
+            seconds = value
+        if not 0 <= seconds <= MAX_DELAY:
+            self.wrong(place, "is between 0 and 7d")
+        return seconds
+
+    def _hours(self, place: Path_, text: str) -> tuple[int, int]:
+        found = _HOURS.fullmatch(text)
+        if found is None:
+            self.wrong(place, f"{text!r} is no span of hours such as 22:00-06:00")
+            return (0, 0)
+        first, second, third, fourth = (int(part) for part in found.groups())
+        return first * 60 + second, third * 60 + fourth
+
+
+def assign(
+    definitions: Iterable[Definition],
+    assets: Mapping[str, Asset],
+    points: Mapping[str, frozenset[str]],
+    *,
+    time_zone: str = "UTC",
+) -> Rulebook:
+    """Each rule at each asset of its class that has what it needs; `points` as `mapped_points` gives them."""
+    by_asset: dict[str, list[CompiledRule]] = {asset: [] for asset in assets}
+    unused: list[Unused] = []
+    for definition in definitions:
+        rule = definition.rule
+        candidates = [
+            asset
+            for asset in assets.values()
+            if asset.asset_class == rule.asset_class and (not rule.assets or asset.id in rule.assets)
+        ]
+        lacking: list[str] = []
+        runs = False
+        for compiled in _concrete(definition, [points.get(asset.id, frozenset()) for asset in candidates]):
+            for asset in candidates:
+                missing = _missing(compiled, asset, points.get(asset.id, frozenset()))
+                if missing:
+                    lacking.append(f"{asset.id} has no {', '.join(missing)}")
+                else:
+                    by_asset[asset.id].append(compiled)
+                    runs = True
+        if not runs:
+            reason = min(lacking, key=len, default=f"no asset of class {rule.asset_class}")
+            unused.append(Unused(rule.id, rule.origin, reason))
+    return Rulebook({asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone)
+
+
+def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[CompiledRule]:
+    """The rule for every index that some asset has; at least for the first, to say what is missing."""
+    if not definition.is_indexed:
+        return [definition.compile()]
+    wanted = {re.sub(r"\[1\]", "[n]", key) for key in definition.compile(1).points}
+    indices = {
+        int(found[1])
+        for keys in points
+        for key in keys
+        if (found := re.search(r"\[(\d+)\]", key)) and re.sub(r"\[\d+\]", "[n]", key) in wanted
+    }
+    return [definition.compile(index) for index in sorted(indices) or [1]]
+
+
+def _missing(compiled: CompiledRule, asset: Asset, points: frozenset[str]) -> list[str]:
+    missing = [key for key in compiled.points if key not in points]
+    return missing + [f"rated {name!r}" for name in compiled.rated if name not in asset.rated]
