@@ -1,0 +1,57 @@
+"""The alarm board: the live alarms as all screens show them, read from the records once for everybody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from api.live import LiveCache
+from facility.clock import Clock
+from rules.rows import AlarmRow
+
+LONGEST_S = 5.0
+"""A board is read anew at least this often when somebody looks, even when nothing was told on the bus."""
+SHORTEST_S = 0.2
+"""However many transitions come: not more often than this."""
+
+
+class Board:
+    """Live alarms, worst first. `read` asks the records; the bus says when that is worth while."""
+
+    def __init__(self, read: Callable[[], Awaitable[Sequence[AlarmRow]]], live: LiveCache, clock: Clock) -> None:
+        self.revision = 0
+        self._read = read
+        self._live = live
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._rows: tuple[AlarmRow, ...] = ()
+        self._read_at = float("-inf")
+        self._seen = -1
+        self._touched = False
+
+    def touch(self) -> None:
+        """Something was changed through this process: the next look reads anew."""
+        self._touched = True
+
+    async def alarms(self) -> tuple[AlarmRow, ...]:
+        """The live alarms, sorted by severity, then newest first. StoreError when the records don't answer."""
+        if self._due():
+            async with self._lock:
+                if self._due():
+                    await self._refresh()
+        return self._rows
+
+    def _due(self) -> bool:
+        age = self._clock.monotonic() - self._read_at
+        changed = self._live.alarm_changes != self._seen
+        return self._touched or age > LONGEST_S or (changed and age > SHORTEST_S)
+
+    async def _refresh(self) -> None:
+        self._touched = False
+        self._seen = self._live.alarm_changes
+        rows = await self._read()
+        fresh = tuple(sorted(rows, key=lambda row: (row.severity, -(row.raised_at or row.opened_at), row.id)))
+        if fresh != self._rows:
+            self._rows = fresh
+            self.revision += 1
+        self._read_at = self._clock.monotonic()

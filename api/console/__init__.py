@@ -1,0 +1,1 @@
+"""The built-in console: wall, alarms, tickets, one page per asset."""

@@ -1,0 +1,47 @@
+"""Pure: which points of an asset stand on its tile, the most telling first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from facility.points import Kind, Point
+
+PREFERRED: dict[str, tuple[str, ...]] = {
+    "elevator": ("car.floor", "car.direction", "car.speed", "door.car.state", "mode.service", "car.load"),
+    "water_pump": (
+        "sys.outlet_pressure", "sys.head", "sys.feedback", "sys.flow", "tank.level", "sump.level", "fw.outlet_pressure",
+        "sys.run", "sys.freq", "sys.speed", "sys.power", "sys.fault", "pump[1].run", "pump[2].run", "pump[3].run",
+        "pump[1].freq", "pump[2].freq",
+    ),
+    "power": (
+        "ats.position", "ats.src1_ok", "ats.src2_ok", "ups.mode", "ups.charge", "ups.load", "ups.runtime", "p.total",
+        "u.l1n", "i.l1", "pf", "f", "u.l2n", "u.l3n",
+    ),
+    "fire_alarm": (
+        "panel.fire", "panel.fault", "cnt.alarm", "cnt.fault", "panel.mode", "first_alarm_zone", "panel.supervisory",
+        "power.main_fault",
+    ),
+}  # fmt: skip
+DOOR_FIRST = ("contact", "state", "lock", "forced")
+
+
+def headline(asset_class: str, points: Mapping[str, Point], *, most: int = 6) -> list[Point]:
+    """At most `most` points: the class's preferred ones that the asset has, then critical ones, then numbers."""
+    if asset_class == "access_control":
+        preferred = _doors(points)
+    else:
+        preferred = [points[key] for key in PREFERRED.get(asset_class, ()) if key in points]
+    critical = [point for point in points.values() if point.critical]
+    numbers = [point for point in points.values() if point.kind is Kind.ANALOG]
+    chosen = dict.fromkeys(point.key for point in (*preferred, *critical, *numbers, *points.values()))
+    return [points[key] for key in list(chosen)[:most]]
+
+
+def _doors(points: Mapping[str, Point]) -> list[Point]:
+    """Each door's contact; of a single door also its state, lock and alarms."""
+    contacts = [point for key, point in points.items() if key.startswith("door[") and key.endswith("].contact")]
+    if len(contacts) > 1:
+        return contacts
+    return [
+        points[key] for name in DOOR_FIRST for key in points if key.startswith("door[") and key.endswith(f"].{name}")
+    ]

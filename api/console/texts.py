@@ -1,0 +1,159 @@
+"""Every text of the console that is not data, in both languages."""
+
+from __future__ import annotations
+
+from facility.points import Label
+
+TEXTS: dict[str, Label] = {
+    # frame
+    "wall": Label("总览", "Wall"),
+    "alarms": Label("报警", "Alarms"),
+    "tickets": Label("工单", "Tickets"),
+    "other_language": Label("English", "中文"),
+    "logout": Label("退出", "Log out"),
+    "sound_on": Label("声音：开", "Sound: on"),
+    "sound_off": Label("声音：已静音", "Sound: muted"),
+    "sound_blocked": Label("点击启用声音", "Click to allow sound"),
+    "gateway": Label("网关", "Gateway"),
+    "online": Label("在线", "online"),
+    "offline": Label("离线", "OFFLINE"),
+    "devices_down": Label("{n} 台设备中断", "{n} devices down"),
+    "broker_lost": Label(
+        "消息总线已断开：画面数据不是实时的", "The message broker is gone: nothing shown here is live"
+    ),
+    "page_lost": Label("与服务器断开：画面数据不是实时的", "The server is gone: nothing shown here is live"),
+    "records_lost": Label(
+        "报警数据库没有响应：报警列表可能已过时", "The alarm records don't answer: this list may be out of date"
+    ),
+    "unacknowledged_count": Label("{n} 条未确认", "{n} to acknowledge"),
+    "all_quiet": Label("无报警", "no alarms"),
+    # login
+    "login": Label("登录", "Log in"),
+    "name": Label("用户名", "Name"),
+    "password": Label("密码", "Password"),
+    "login_wrong": Label("用户名或密码不正确", "The name or the password is wrong"),
+    "login_many": Label("尝试次数过多，请稍后再试", "Too many tries; wait a little"),
+    "login_down": Label("暂时无法登录，请稍后再试", "Login is not possible now; try again soon"),
+    "motto": Label("楼宇设备监护", "Watching over the building"),
+    # wall and asset
+    "no_data": Label("尚无数据", "no data yet"),
+    "old": Label("过期 {age}", "stale {age}"),
+    "all_stale": Label("数据全部过期", "all values stale"),
+    "normal": Label("正常", "normal"),
+    "more_alarms": Label("另有 {n} 条", "{n} more"),
+    "point": Label("点位", "Point"),
+    "value": Label("数值", "Value"),
+    "quality": Label("质量", "Quality"),
+    "updated": Label("更新", "Updated"),
+    "ago": Label("{age}前", "{age} ago"),
+    "history": Label("历史曲线", "History"),
+    "span_1": Label("1 小时", "1 h"),
+    "span_6": Label("6 小时", "6 h"),
+    "span_24": Label("24 小时", "24 h"),
+    "span_168": Label("7 天", "7 d"),
+    "choose_point": Label("选择点位查看曲线", "Choose a point to draw it"),
+    "nothing_in_span": Label("此时段没有数据", "Nothing was stored in this span"),
+    "store_down": Label("历史数据库没有响应", "The readings store does not answer"),
+    "mean": Label("平均", "mean"),
+    "low_high": Label("最小–最大", "min–max"),
+    "location": Label("位置", "Location"),
+    "ledger": Label("台账", "Ledger"),
+    "no_asset": Label("没有设备 {id}", "There is no asset {id}"),
+    # alarms
+    "acknowledge": Label("确认", "Acknowledge"),
+    "reset": Label("复位", "Reset"),
+    "shelve": Label("搁置", "Shelve"),
+    "unshelve": Label("解除搁置", "Unshelve"),
+    "shelve_title": Label("搁置报警", "Shelve the alarm"),
+    "shelve_for": Label("时长", "For how long"),
+    "reason": Label("原因", "Reason"),
+    "reason_needed": Label("请填写原因", "Say why"),
+    "cancel_dialog": Label("返回", "Back"),
+    "confirm": Label("确定", "Confirm"),
+    "guidance": Label("处置指引", "What to do"),
+    "journal": Label("经过", "What happened"),
+    "details": Label("详情", "Details"),
+    "no_alarms": Label("当前没有报警", "There are no alarms now"),
+    "shown_of": Label("显示前 {n} 条，共 {all} 条", "The first {n} of {all}"),
+    "raised": Label("发生于 {at}", "raised {at}"),
+    "by": Label("{who} 确认", "acknowledged by {who}"),
+    "until": Label("至 {at}", "until {at}"),
+    "facts": Label("触发时的值", "What the rule saw"),
+    "done": Label("已执行", "Done"),
+    "quicker": Label("未执行：状态已变化（{state}）", "Not done: it is {state} by now"),
+    "forbidden": Label("您的角色无权执行此操作", "Your role may not do this"),
+    "try_again": Label("暂时无法执行，请重试", "Not possible now; try again"),
+    "logged_out": Label("登录已失效，请重新登录", "You are logged out; log in again"),
+    "ticket_of": Label("工单", "Ticket"),
+    # tickets
+    "open_tickets": Label("未完成", "Open"),
+    "all_tickets": Label("全部", "All"),
+    "no_tickets": Label("没有工单", "There are no tickets"),
+    "assignee": Label("负责人", "Assignee"),
+    "nobody": Label("未指派", "nobody yet"),
+    "assign_to": Label("指派给", "Assign to"),
+    "note": Label("备注", "Note"),
+    "created": Label("创建于 {at}", "opened {at}"),
+    "priority": Label("优先级", "Priority"),
+    "more": Label("更多", "More"),
+}
+
+STATES: dict[str, Label] = {
+    "normal": Label("正常", "Normal"),
+    "unacknowledged": Label("未确认", "Unacknowledged"),
+    "acknowledged": Label("已确认", "Acknowledged"),
+    "returned": Label("已恢复，未确认", "Returned, unacknowledged"),
+    "latched_unacknowledged": Label("已锁定，未确认", "Latched, unacknowledged"),
+    "latched_acknowledged": Label("已锁定，待复位", "Latched, to be reset"),
+    "shelved": Label("已搁置", "Shelved"),
+    "by_design": Label("按设计抑制", "Suppressed by design"),
+    "out_of_service": Label("停用", "Out of service"),
+}
+
+TICKET_STATES: dict[str, Label] = {
+    "open": Label("待处理", "Open"),
+    "assigned": Label("已指派", "Assigned"),
+    "accepted": Label("已接单", "Accepted"),
+    "on_site": Label("已到场", "On site"),
+    "done": Label("已完成", "Done"),
+    "verified": Label("已验收", "Verified"),
+    "closed": Label("已关闭", "Closed"),
+    "cancelled": Label("已取消", "Cancelled"),
+}
+
+TICKET_EVENTS: dict[str, Label] = {
+    "assign": Label("指派", "Assign"),
+    "accept": Label("接单", "Accept"),
+    "arrive": Label("到场", "Arrive"),
+    "finish": Label("完成", "Finish"),
+    "verify": Label("验收", "Verify"),
+    "close": Label("关闭", "Close"),
+    "cancel": Label("取消工单", "Cancel ticket"),
+    "reopen": Label("重新打开", "Reopen"),
+}
+
+EVENTS: dict[str, Label] = {
+    "raise": Label("发生", "Raised"),
+    "clear": Label("恢复", "Returned to normal"),
+    "acknowledge": Label("确认", "Acknowledged"),
+    "reset": Label("复位", "Reset"),
+    "shelve": Label("搁置", "Shelved"),
+    "unshelve": Label("解除搁置", "Unshelved"),
+    "suppress": Label("按设计抑制", "Suppressed by design"),
+    "release": Label("解除抑制", "Released"),
+    "remove": Label("停用", "Taken out of service"),
+    "return": Label("恢复使用", "Back in service"),
+    "orphaned": Label("规则已删除", "Its rule is gone"),
+    "announce": Label("补发通知", "Told later"),
+}
+
+
+def say(key: str, language: str, **fill: object) -> str:
+    """A text of the console; `fill` replaces `{name}` in it. KeyError for a key that is not in the table."""
+    return TEXTS[key].to(language).format(**fill)
+
+
+def word(table: dict[str, Label], key: str, language: str) -> str:
+    """A word of one of the tables; the bare key for one that it does not know."""
+    label = table.get(key)
+    return label.to(language) if label else key

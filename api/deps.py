@@ -1,0 +1,133 @@
+"""What a route may ask for: stores, bus, clock, live values, and who is calling."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request, Security
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+
+from api.accounts import Accounts
+from api.auth import Action, User, allowed
+from api.board import Board
+from api.gate import Gate
+from api.live import LiveCache
+from api.problems import ApiError
+from facility.bus import Bus
+from facility.catalog import Catalog
+from facility.clock import Clock
+from facility.config import Site
+from facility.points import Label
+from ingest.accounting import Gap
+from ingest.deadletters import DeadLetters
+from ingest.store import ReadingStore
+from rules.commands import Commands
+from rules.records import Records
+from rules.rows import AlarmRow
+
+COOKIE = "caretaker_session"
+Metrics = Callable[[], Mapping[str, Mapping[str, float]]]
+"""Role -> counter or gauge name -> value, asked for at each scrape."""
+
+
+def _no_metrics() -> Mapping[str, Mapping[str, float]]:
+    return {}
+
+
+def _no_gaps() -> Sequence[Gap]:
+    return ()
+
+
+@dataclass(slots=True)
+class Deps:
+    """Everything the API works with. The composition root makes it; nothing in api/ makes its own.
+
+    `metrics` and `gaps` (batches that are missing) are asked for when somebody looks; a process without ingest has
+    no gaps to tell. `accounts`, `gate` (who is who) and `board` (the live alarms, read once for everybody) follow from the rest.
+    """
+
+    site: Site
+    catalog: Catalog
+    store: ReadingStore
+    records: Records
+    commands: Commands
+    dead_letters: DeadLetters
+    bus: Bus
+    clock: Clock
+    live: LiveCache
+    metrics: Metrics = _no_metrics
+    version: str = "0"
+    gaps: Callable[[], Sequence[Gap]] = _no_gaps
+    accounts: Accounts = field(init=False)
+    gate: Gate = field(init=False)
+    board: Board = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.accounts = Accounts(self.records)
+        self.gate = Gate(self.accounts, self.clock)
+        self.board = Board(self._live_alarms, self.live, self.clock)
+
+    async def _live_alarms(self) -> Sequence[AlarmRow]:
+        return await self.records.live_alarms(self.site.id)
+
+
+def deps_of_app(app: FastAPI) -> Deps:
+    """The Deps that `create_app` was given."""
+    deps = app.state.deps
+    assert isinstance(deps, Deps)
+    return deps
+
+
+def get_deps(request: Request) -> Deps:
+    """As a FastAPI dependency."""
+    return deps_of_app(request.app)
+
+
+def get_gate(request: Request) -> Gate:
+    """As a FastAPI dependency."""
+    return deps_of_app(request.app).gate
+
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A token from login or `caretaker token add`")
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, scheme_name="session", description="The console's; reads only")
+
+SAFE = frozenset({"GET", "HEAD"})
+
+
+async def current_user(
+    request: Request,
+    gate: Annotated[Gate, Depends(get_gate)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    cookie: Annotated[str | None, Security(_cookie)],
+) -> User:
+    """Who is calling; 401 when nobody we know. The console's cookie is for reading only: no foreign page can act."""
+    token = bearer.credentials if bearer else (cookie if request.method in SAFE else None)
+    user = await gate.user_of(token) if token else None
+    if user is None:
+        detail = Label("请在 Authorization 请求头中提供有效的令牌", "Send a valid token: Authorization: Bearer ...")
+        raise ApiError(401, detail, headers={"www-authenticate": 'Bearer realm="caretaker"'})
+    return user
+
+
+def may(action: Action) -> Callable[[User], Awaitable[User]]:
+    """A dependency: the caller, if it may do this; 403 otherwise."""
+
+    async def check(user: Annotated[User, Depends(current_user)]) -> User:
+        demand(user, action)
+        return user
+
+    return check
+
+
+def demand(user: User, action: Action) -> None:
+    """403 unless the user may do this."""
+    if not allowed(user, action):
+        detail = Label(f"角色 {user.role} 无权执行 {action}", f"The role {user.role} may not do {action}")
+        raise ApiError(403, detail, extra={"action": str(action), "role": str(user.role)})
+
+
+DepsOf = Annotated[Deps, Depends(get_deps)]
+GateOf = Annotated[Gate, Depends(get_gate)]
+Reader = Annotated[User, Depends(may(Action.READ))]
