@@ -95,10 +95,11 @@ class Building:
     def _random(self, name: str) -> Random:
         return Random(f"{self._seed}/{name}")
 
-    def _depth(self, asset: str) -> int:
+    def _depth(self, asset: str, below: frozenset[str] = frozenset()) -> int:
         """How many assets stand above one; a meter is stepped after the meters that it feeds."""
-        parents = self._site.assets[asset].parents
-        return 1 + max((self._depth(parent) for parent in parents), default=0) if len(parents) < 8 else 0
+        below |= {asset}
+        above = [parent for parent in self._site.assets[asset].parents if parent not in below]
+        return 1 + max((self._depth(parent, below) for parent in above), default=0)
 
     def _model(self, asset: Asset) -> Model | None:
         random, epoch, rated = self._random(asset.id), self._epoch, asset.rated
@@ -126,26 +127,25 @@ class Building:
         parts: list[Model] = []
         if any(point.startswith("ats.") for point in points):
             parts.append(Ats(self.supply, epoch=self._epoch))
-        if any(point.startswith("u.") for point in points):
+        if self._measures(asset.id):
             parts.append(self._meter(asset))
         if any(point.startswith("ups.") for point in points):
             parts.append(Ups(self._random(f"{asset.id}/ups"), self.supply, epoch=self._epoch))
         return PowerCabinet(parts, epoch=self._epoch) if parts else None
 
-    def _meter(self, asset: Asset) -> Meter:
+    def _meter(self, asset: Asset, above: frozenset[str] = frozenset()) -> Meter:
         """A meter with the meters that it feeds."""
         if asset.id not in self._meters:
+            above |= {asset.id}
             fed = [other for other in self._site.assets.values() if asset.id in other.parents]
-            feeders = [
-                self._meter(other)
-                for other in fed
-                if other.asset_class == "power" and any(p.startswith("u.") for p in self._points.get(other.id, ()))
-            ]
-            load = asset.rated.get("load", 20.0)
-            self._meters[asset.id] = Meter(
-                self._random(asset.id), self.supply, load=load, feeders=feeders, epoch=self._epoch
-            )
+            fed = [other for other in fed if other.asset_class == "power" and other.id not in above]
+            feeders = [self._meter(other, above) for other in fed if self._measures(other.id)]
+            random, load = self._random(asset.id), asset.rated.get("load", 20.0)
+            self._meters[asset.id] = Meter(random, self.supply, load=load, feeders=feeders, epoch=self._epoch)
         return self._meters[asset.id]
+
+    def _measures(self, asset: str) -> bool:
+        return any(point.startswith("u.") for point in self._points.get(asset, ()))
 
 
 def _points(site: Site, catalog: Catalog) -> Mapping[str, frozenset[str]]:

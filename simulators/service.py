@@ -1,0 +1,324 @@
+"""The hardware of a site, running: steps every model, serves it over Modbus TCP and MQTT, plays scenarios.
+
+Time: the models go `speed` times as fast as the clock. Devices' own clocks show the real time whatever the speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal
+
+from facility.assets import Device
+from facility.bus import Bus, Message
+from facility.catalog import Catalog
+from facility.clock import Clock
+from facility.config import Site
+from facility.errors import BusError
+from facility.points import Kind
+from facility.readings import Value
+from simulators.access_control import AccessController
+from simulators.building import Building
+from simulators.modbus_server import ModbusHost, ModbusUnit, Served
+from simulators.mqtt_device import NativeDevice, Shelly3em, Uhppoted
+from simulators.scenario import Scenario
+
+log = logging.getLogger(__name__)
+
+LOG_LIMIT = 100_000
+OUTBOX = 1_000
+"""Messages of one device that may wait for the broker."""
+
+FIXED = {
+    "fw-lift-1": {0: 0x4C31, 1: 0x0100},
+    "fw-fire-1": {0: 0x4631, 1: 0x0100},
+    "fw-door-1": {0: 0x4431, 1: 0x0100},
+}
+"""Profile -> registers that identify the map and are no points."""
+
+EVENT_POINTS = (".contact", ".forced", ".held", ".last_reason")
+"""What an event-driven door controller tells at once; the rest waits until it is asked."""
+
+Ports = Literal["config", "free"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The truth: from `at_ms` (wall clock, ms since 1970) on, the device answers `value`."""
+
+    asset: str
+    point: str
+    at_ms: int
+    value: Value
+
+
+@dataclass(slots=True)
+class _Native:
+    """A device on the broker, and whether it has greeted since the connection came up."""
+
+    id: str
+    asset: str
+    device: NativeDevice
+    outbox: asyncio.Queue[Message] = field(default_factory=lambda: asyncio.Queue(OUTBOX))
+    greeted: bool = False
+
+
+class Simulation:
+    """All simulated devices of a site. `start`, then `run` beside `play`; `stop` in the end.
+
+    `changes`: when discrete and enum points really changed on the wire (the newest 100,000). `served`: what the Modbus
+    devices have answered. `published`, `unpublished`: messages to the broker, and those it was not there for.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a choice of whoever runs the hardware
+        self,
+        site: Site,
+        catalog: Catalog,
+        *,
+        bus: Bus | None,
+        clock: Clock,
+        seed: int = 1,
+        speed: float = 1.0,
+        step: float = 0.1,
+    ) -> None:
+        self.site, self.speed = site, speed
+        self.building = Building(site, catalog, seed=seed, epoch=clock.ms() / 1000)
+        self.changes: deque[Change] = deque(maxlen=LOG_LIMIT)
+        self.served = Served()
+        self.published = self.unpublished = 0
+        self.late = 0
+        self._bus, self._clock, self._catalog, self._step = bus, clock, catalog, step
+        self._units: list[tuple[str, ModbusUnit]] = []
+        self._hosts: dict[str, ModbusHost] = {}
+        self._natives: list[_Native] = []
+        self._truth: dict[str, dict[str, Value]] = {}
+        self._watched: dict[str, frozenset[str]] = {}
+        self._values: dict[str, dict[str, Value]] = {}
+        self._playing: set[tuple[str, str]] = set()
+        self._began = self._done = 0.0
+
+    @property
+    def faults(self) -> dict[str, frozenset[str]]:
+        """Asset -> the faults that can be injected; what `load_scenario` wants to know."""
+        return self.building.faults
+
+    @property
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """Device id -> where it listens, for those that do."""
+        return {device: (host.host, host.port) for device, host in self._hosts.items()}
+
+    async def start(self, *, ports: Ports = "free") -> dict[str, tuple[str, int]]:
+        """Listen; device id -> (host, port). `config` takes the ports of devices.yaml, `free` any that are free.
+
+        OSError when a port is taken; then nothing listens.
+        """
+        hosts: dict[tuple[str, int], list[Device]] = {}
+        for device in self.site.devices:
+            profile = self._catalog.profiles[device.profile]
+            if device.asset not in self.building.models:
+                log.warning("%s: assets of this class are not simulated", device.id)
+            elif profile.protocol == "mqtt":
+                self._add_native(device)
+            else:
+                hosts.setdefault((device.host, device.port), []).append(device)
+        self._values = self.building.values()
+        try:
+            for (host, port), devices in hosts.items():
+                units = [self._add_unit(device) for device in devices]
+                server = ModbusHost(host, 0 if ports == "free" else port, units)
+                await server.start()
+                self._hosts.update({device.id: server for device in devices})
+        except OSError:
+            await self.stop()
+            raise
+        self._note(self._clock.ms(), set(self._watched))
+        return self.addresses
+
+    async def run(self) -> None:
+        """Step all models until cancelled; a failing step is logged and the next one goes on."""
+        async with asyncio.TaskGroup() as tasks:
+            for native in self._natives if self._bus else ():
+                tasks.create_task(self._answer(native), name=f"simulated {native.id} answers")
+                tasks.create_task(self._send(native), name=f"simulated {native.id} speaks")
+            await self._go()
+
+    async def play(self, scenario: Scenario) -> None:
+        """Play a scenario to its end; what is still on when this is cancelled is ended."""
+        began = self._clock.monotonic()
+
+        async def until(at: float) -> None:
+            await self._clock.sleep(at / self.speed - (self._clock.monotonic() - began))
+
+        try:
+            for at, begins, action in scenario.timeline():
+                await until(at)
+                if begins:
+                    self.inject(action.asset, action.fault, **action.params)
+                    self._playing.add((action.asset, action.fault))
+                else:
+                    self.end(action.asset, action.fault)
+                    self._playing.discard((action.asset, action.fault))
+            await until(scenario.duration)
+        finally:
+            for asset, fault in sorted(self._playing):
+                self.end(asset, fault)
+            self._playing.clear()
+
+    def inject(self, asset: str, fault: str, **params: float) -> None:
+        """Begin a fault now; ValueError for an unknown asset or fault."""
+        self.building.inject(asset, fault, **params)
+        log.info("%s: %s begins", asset, fault)
+
+    def end(self, asset: str, fault: str) -> None:
+        """End a fault now; ValueError for an unknown asset or fault."""
+        self.building.end(asset, fault)
+        log.info("%s: %s ends", asset, fault)
+
+    async def stop(self) -> None:
+        """Stop listening, and say goodbye on the broker."""
+        for host in dict.fromkeys(self._hosts.values()):
+            await host.stop()
+        self._hosts.clear()
+        if self._bus and self._bus.connected:
+            for native in self._natives:
+                for message in native.device.bye():
+                    await self._publish(message)
+
+    def tick(self, dt: float) -> None:
+        """One step by `dt` seconds of the models' time: what `run` does again and again."""
+        now = self._clock.ms()
+        self.building.set_epoch(now / 1000 - dt)
+        self.building.step(dt)
+        self._values = self.building.values()
+        for asset, unit in self._units:
+            unit.update(self._values[asset])
+        self._note(self._clock.ms(), {asset for asset, _ in self._units})
+        for native in self._natives:
+            self._tell(native, now / 1000)
+
+    def _add_unit(self, device: Device) -> ModbusUnit:
+        profile = self._catalog.profiles[device.profile]
+        fixed = FIXED.get(profile.id)
+        unit = ModbusUnit(profile, unit=device.unit, rename=device.rename, fixed=fixed, served=self.served)
+        unit.update(self._values[device.asset])
+        self._units.append((device.asset, unit))
+        self._watch(device)
+        return unit
+
+    def _add_native(self, device: Device) -> None:
+        native = self._native(device)
+        if native:
+            self._natives.append(_Native(device.id, device.asset, native))
+            self._watch(device)
+        else:
+            log.warning("%s: the profile %s has no simulated device", device.id, device.profile)
+
+    def _native(self, device: Device) -> NativeDevice | None:
+        model = self.building.models[device.asset]
+        if device.profile == "shelly-pro-3em":
+            return Shelly3em(device.params["prefix"])
+        if device.profile == "uhppoted" and isinstance(model, AccessController):
+            return Uhppoted(int(device.params["device"]), model.events, self.site.time_zone)
+        return None
+
+    def _watch(self, device: Device) -> None:
+        """Remember which points of the asset are discrete or enum, for the log of changes."""
+        profile = self._catalog.profiles[device.profile]
+        points = self._catalog.classes[profile.asset_class].points
+        keys = {device.rename.get(key, key) for key in profile.points if not device.points or key in device.points}
+        keys = {key for key in keys if key in points and points[key].kind in (Kind.DISCRETE, Kind.ENUM)}
+        if profile.protocol == "mqtt":
+            keys = {key.replace("[n]", f"[{n}]") for key in keys for n in range(1, 9)}
+            keys = {key for key in keys if key.endswith(EVENT_POINTS)}
+        self._watched[device.asset] = self._watched.get(device.asset, frozenset()) | keys
+
+    def _note(self, at_ms: int, assets: set[str]) -> None:
+        """Log what differs from the last time, for these assets."""
+        for asset in assets:
+            known, values = self._truth.setdefault(asset, {}), self._values[asset]
+            for key in self._watched[asset]:
+                value = values.get(key)
+                if key not in known or known[key] != value:
+                    if key in known:
+                        self.changes.append(Change(asset, key, at_ms, value))
+                    known[key] = value
+
+    async def _go(self) -> None:
+        """Steps on an absolute schedule; one that comes late makes the next one longer instead of many short ones."""
+        self._began, self._done = self._clock.monotonic(), 0.0
+        while True:
+            self._done += self._step
+            behind = self._clock.monotonic() - self._began - self._done
+            dt = self._step
+            if behind > self._step:
+                self.late += 1
+                dt += behind
+                self._done += behind
+            await self._clock.sleep(self._began + self._done - self._clock.monotonic())
+            try:
+                self.tick(dt * self.speed)
+            except Exception:
+                log.exception("a step of the simulated hardware failed")
+
+    def _tell(self, native: _Native, seconds: float) -> None:
+        """Let a device on the broker speak, when there is a broker; it greets again after every reconnect."""
+        if self._bus is None or not self._bus.connected:
+            native.greeted = False
+            return
+        values = self._values[native.asset]
+        messages = [] if native.greeted else native.device.hello(values, seconds)
+        native.greeted = True
+        fresh = native.device.update(values, seconds)
+        if fresh:
+            self._note(self._clock.ms(), {native.asset})
+        for message in messages + fresh:
+            self._queue(native, message)
+
+    def _queue(self, native: _Native, message: Message) -> None:
+        try:
+            native.outbox.put_nowait(message)
+        except asyncio.QueueFull:
+            self.unpublished += 1
+
+    async def _send(self, native: _Native) -> None:
+        """Publish what one device says, in order; a broker that hangs holds up nobody else."""
+        while True:
+            message = await native.outbox.get()
+            if not await self._publish(message):
+                native.greeted = False
+
+    async def _publish(self, message: Message) -> bool:
+        """Publish one message; False, and counted, when the broker is not there."""
+        try:
+            if self._bus is None:
+                raise BusError("no broker")
+            await self._bus.publish(message.topic, message.payload, retain=message.retain)
+        except BusError:
+            self.unpublished += 1
+            return False
+        self.published += 1
+        return True
+
+    async def _answer(self, native: _Native) -> None:
+        """Answer what the broker brings for one device."""
+        if self._bus is None:
+            return
+        async with self._bus.subscribe(*native.device.topics, limit=1000) as requests:
+            async for request in requests:
+                values: Mapping[str, Value] = self._values[native.asset]
+                for message in native.device.asked(request, values, self._clock.ms() / 1000):
+                    self._queue(native, message)
+
+
+async def run_for(simulation: Simulation, seconds: float | None) -> None:
+    """Run a started simulation for so many seconds (for ever if None), then stop it."""
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await simulation.run()
+    finally:
+        await simulation.stop()
