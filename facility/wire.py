@@ -63,6 +63,7 @@ class Status(msgspec.Struct, frozen=True):
 
     `at`: ms UTC. `sent`: readings published for the first time since boot. `last_seq`: the newest batch number.
     `spool_*`: what waits for confirmation; `shed` counts readings that the full spool dropped.
+    `problem`: what is wrong with the gateway itself (disk full, spool nearly full), empty when nothing is.
     """
 
     online: bool
@@ -77,6 +78,7 @@ class Status(msgspec.Struct, frozen=True):
     spool_limit: int = 0
     shed: int = 0
     clock_offset_ms: float | None = None
+    problem: str = ""
 
 
 class AlarmNotice(msgspec.Struct, frozen=True):

@@ -1,0 +1,42 @@
+"""Driver: what the gateway needs of a way to talk to devices; one contract suite holds every driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from facility.readings import Quality, Value
+from facility.wire import DeviceStatus
+
+
+class Sink(Protocol):
+    """Where a driver puts what it has read. It never waits and never refuses."""
+
+    def add(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
+        """Readings of one asset at one instant (ms UTC); `quality` has only what is not good."""
+        ...
+
+
+class Driver(Protocol):
+    """Reads the devices behind one connection, and reports by exception into a sink.
+
+    When a device stops answering, each of its points is told once with quality COMM (STALE where a device was merely
+    silent) and without a value. Trouble with one device is told in `status` and never leaves `run`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it talks to, for log and task names."""
+        ...
+
+    async def run(self, sink: Sink) -> None:
+        """Read until cancelled; leaves no connection behind."""
+        ...
+
+    def status(self) -> Mapping[str, DeviceStatus]:
+        """Each device by id, as it is now."""
+        ...
+
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """Numbers of each device by id: requests, failures, overruns, refused, ... since the start."""
+        ...

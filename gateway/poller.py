@@ -1,0 +1,181 @@
+"""Driver for the Modbus devices behind one connection: absolute schedule, one request at a time, back-off.
+
+Every interval class of every device is a job with its own absolute times, staggered over the first second; a job that
+comes too late skips what it missed and counts it. A unit that does not answer is left alone for 1 s .. 60 s. On a
+shared connection the units that are down may together cost one tenth of the time: after an attempt that took T the
+next attempt on any of them waits 9 T. So a unit that answers waits at most one time-out, and on average 10 %.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+
+from facility.clock import Clock
+from facility.errors import DeviceError
+from facility.readings import Quality
+from facility.wire import DeviceStatus
+from gateway.driver import Sink
+from gateway.health import State
+from gateway.modbus import ModbusConnection
+from gateway.unit import PATIENCE, RETRY_REFUSED, Job, Unit, Watched
+
+STAGGER = 1.0
+"""Seconds over which first polls are spread."""
+SHARE = 0.1
+"""Of a connection's time, for units that are down."""
+EXTRA = 32
+"""Requests that one poll may add to find out what a device refuses."""
+_REFUSALS = frozenset({1, 2, 3})
+_DEAD = frozenset({10, 11})
+
+
+class ModbusPoller:
+    """The units behind one `ModbusConnection`. `random` gives numbers in [0, 1) for jitter and phase."""
+
+    def __init__(
+        self, connection: ModbusConnection, units: Sequence[Unit], clock: Clock, random: Callable[[], float]
+    ) -> None:
+        self._connection = connection
+        self._units = units
+        self._clock = clock
+        self._random = random
+        self._probe_at = 0.0
+        self.late = 0.0
+        """Seconds, the most that a poll began after its time since this was last set to 0."""
+
+    @property
+    def name(self) -> str:
+        """Host and port."""
+        return f"modbus {self._connection.host}:{self._connection.port}"
+
+    def status(self) -> Mapping[str, DeviceStatus]:
+        """Each unit by device id."""
+        return {unit.device.id: unit.status() for unit in self._units}
+
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """requests, failures (polls), overruns (polls skipped), refused (points) of each unit."""
+        return {unit.device.id: unit.counts for unit in self._units}
+
+    async def run(self, sink: Sink) -> None:
+        """Poll until cancelled."""
+        order = count()
+        start = self._clock.monotonic()
+        jobs = [job for unit in self._units for job in unit.jobs]
+        phase = self._random()
+        heap = [
+            (start + min(job.interval, STAGGER) * ((phase + index / len(jobs)) % 1), next(order), job)
+            for index, job in enumerate(jobs)
+        ]
+        heapq.heapify(heap)
+        try:
+            while heap:
+                due, _, job = heapq.heappop(heap)
+                wait = due - self._clock.monotonic()
+                if wait > 0:
+                    await self._clock.sleep(wait)
+                self.late = max(self.late, self._clock.monotonic() - due)
+                await self._poll(job, sink)
+                heapq.heappush(heap, (self._next(job, due), next(order), job))
+        finally:
+            self._connection.close()
+
+    def _next(self, job: Job, due: float) -> float:
+        """The next time of the job's own grid that is not past, and not before the unit may be asked again."""
+        now = self._clock.monotonic()
+        following = due + job.interval
+        if following <= now:
+            missed = int((now - following) / job.interval) + 1
+            following += missed * job.interval
+            if job.unit.health.state is State.UP:
+                job.unit.counts["overruns"] += missed
+        retry = job.unit.health.retry_at
+        if job.unit.health.state is State.DOWN:
+            retry = max(retry, self._probe_at)
+        return max(following, retry)
+
+    async def _poll(self, job: Job, sink: Sink) -> None:
+        unit = job.unit
+        began = self._clock.monotonic()
+        if began < unit.health.retry_at or (unit.health.state is State.DOWN and began < self._probe_at):
+            return
+        try:
+            answered = await self._blocks(job, sink)
+        except DeviceError as error:
+            self._failed(unit, error, sink)
+            now = self._clock.monotonic()
+            if unit.health.state is State.DOWN:
+                self._probe_at = now + (now - began) * (1 / SHARE - 1)
+            return
+        if answered:
+            unit.succeeded()
+
+    def _failed(self, unit: Unit, error: DeviceError, sink: Sink) -> None:
+        """Without a connection no unit behind it can answer, so none has to find out by itself."""
+        at_once = self._units if error.kind in ("refused", "timeout") and not self._connection.connected else [unit]
+        now = self._clock.monotonic()
+        for other in at_once:
+            if other is not unit and now < other.health.retry_at:
+                continue
+            if other.failed(now, str(error).partition(": ")[2], self._random()):
+                for at, change in other.lost(self._clock.ms()):
+                    sink.add(other.device.asset, at, *change)
+
+    async def _blocks(self, job: Job, sink: Sink) -> bool:
+        """Read the job's blocks; false when there was none to read. DeviceError when the device did not answer."""
+        now = self._clock.monotonic()
+        todo = [block for block in job.blocks if now >= block.refused_until]
+        todo.reverse()
+        extra, errors, good = EXTRA, [], 0
+        while todo:
+            block = todo.pop()
+            try:
+                await self._block(job.unit, block, sink)
+                good += 1
+            except DeviceError as error:
+                if error.kind != "exception" or error.code in _DEAD:
+                    raise
+                if error.code not in _REFUSALS:
+                    errors.append(error)
+                    self._stumbled(job.unit, block, error, sink)
+                    continue
+                good += 1
+                parts = job.split(block) if error.code != 1 else []
+                if parts and extra >= len(parts):
+                    extra -= len(parts)
+                    todo.extend(reversed(parts))
+                elif not parts:
+                    self._refused(job.unit, block, error, sink)
+        if errors and not good:
+            raise errors[0]
+        return bool(good)
+
+    async def _block(self, unit: Unit, block: Watched, sink: Sink) -> None:
+        limits = unit.limits
+        if limits.delay:
+            await self._clock.sleep(limits.delay)
+        unit.counts["requests"] += 1
+        data = await self._connection.read(unit.device.id, unit.device.unit, block.read, limits.timeout)
+        change = block.report.update(data, self._clock.ms())
+        if change:
+            sink.add(unit.device.asset, block.report.stamp, *change)
+        if block.error or block.failures:
+            unit.accept(block)
+
+    def _stumbled(self, unit: Unit, block: Watched, error: DeviceError, sink: Sink) -> None:
+        """The device answered that it can't just now; only when that goes on its points are bad."""
+        block.failures += 1
+        if block.failures >= PATIENCE:
+            block.error = str(error).partition(": ")[2]
+            self._tell_lost(unit, block, sink)
+
+    def _refused(self, unit: Unit, block: Watched, error: DeviceError, sink: Sink) -> None:
+        until = self._clock.monotonic() + RETRY_REFUSED
+        unit.refuse(block, str(error).partition(": ")[2], until)
+        self._tell_lost(unit, block, sink)
+
+    def _tell_lost(self, unit: Unit, block: Watched, sink: Sink) -> None:
+        change = block.report.lost(Quality.COMM, self._clock.ms())
+        if change:
+            sink.add(unit.device.asset, block.report.stamp, *change)

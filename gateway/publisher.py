@@ -1,0 +1,262 @@
+"""From samples to confirmed batches: linger, number, spool, publish, wait for `stored`, send again.
+
+A batch goes through four stations, and leaves each only when the next has it:
+
+* gathered: samples of at most `LINGER` seconds, or `BATCH` bytes, whichever comes first;
+* sealed: it has its seq, and its readings count as sent;
+* spooled: it is on disk;
+* in flight: published, its confirmation is awaited. At most `WINDOW` batches are in flight; that is the back-pressure.
+
+What is spooled and not in flight waits. It is fetched from the spool again, oldest first, at a bounded rate and in at
+most half of the window, so that live batches go first. A batch comes back to waiting when it was not confirmed in
+`RESEND` seconds, when it could not be published, and when the broker was gone meanwhile. A batch that is older than
+`HISTORY` seconds or of an earlier start is marked `hist` when it is sent.
+
+When confirmations stay out, nobody is storing: the window shrinks to `PROBE` batches, which are sent again every 2 s,
+later every 30 s, so that a night without ingest does not fill the broker. Each confirmation doubles the window again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+
+from facility import wire
+from facility.bus import Bus, Message, Subscription
+from facility.clock import Clock
+from facility.errors import BusError, DecodeError
+from facility.readings import Quality, Sample, Value
+from gateway.spool import Entry, Spool
+
+log = logging.getLogger(__name__)
+
+LINGER = 0.1
+BATCH = wire.MAX_PAYLOAD // 2
+"""Bytes of a batch."""
+WINDOW = 128
+PROBE = 2
+RESEND = 10.0
+SILENCE = (2.0, 30.0)
+"""Seconds between attempts while nobody confirms: the first, and the longest."""
+HISTORY = 60.0
+RATE = 100
+"""Waiting batches sent per second, at most."""
+GATHERED = 16_000_000
+"""Bytes of sealed batches that may wait for a spool that hangs; beyond that the oldest are given up."""
+
+
+class _Envelope(msgspec.Struct, frozen=True, gc=False):
+    """wire.Batch with samples that are encoded already."""
+
+    boot: str
+    seq: int
+    samples: list[msgspec.Raw]
+    hist: bool = False
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A published batch. `until` is when it is sent again, infinite while the broker has not taken it."""
+
+    id: int
+    until: float = float("inf")
+
+
+class Publisher:
+    """The Sink of every driver of one gateway."""
+
+    def __init__(self, site: str, gateway: str, boot: str, *, bus: Bus, spool: Spool, clock: Clock) -> None:
+        self.boot = boot
+        self.sent = 0
+        """Readings in batches that have a number: each is counted once, however often it is sent."""
+        self.last_seq = 0
+        self.counts = {"published": 0, "resent": 0, "failed": 0, "confirmed": 0, "undecodable": 0}
+        self.shed = 0
+        """Readings given up before they reached the spool."""
+        self._topic = wire.readings_topic(site, gateway)
+        self._stored = wire.stored_topic(site, gateway)
+        self._bus, self._spool, self._clock = bus, spool, clock
+        self._samples: list[msgspec.Raw] = []
+        self._size = self._count = 0
+        self._sealed: list[Entry] = []
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._flights: dict[tuple[str, int], _Flight] = {}
+        self._window = WINDOW
+        self._silence = 0.0
+        self._cursor = 0
+        self._group: asyncio.TaskGroup | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Unconfirmed batches that are not in flight."""
+        return max(0, self._spool.batches - len(self._flights))
+
+    def add(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
+        """Take one sample; never waits."""
+        raw = wire.encode(Sample(asset, at, values, quality))
+        if len(raw) > BATCH and len(values) > 1:
+            self._add_halves(asset, at, values, quality)
+            return
+        if self._size + len(raw) > BATCH:
+            self._seal()
+        self._samples.append(msgspec.Raw(raw))
+        self._size += len(raw) + 1
+        self._count += len(values)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with self._bus.subscribe(self._stored) as confirmations, asyncio.TaskGroup() as group:
+            group.create_task(self._listen(confirmations), name="confirmations")
+            group.create_task(self._catch_up(), name="history")
+            self._group = group
+            try:
+                await self._flush_for_ever()
+            finally:
+                self._group = None
+
+    async def finish(self, timeout: float) -> bool:
+        """Flush, and wait until everything is confirmed, at most `timeout` seconds; whether it is."""
+        await self._flush()
+        end = self._clock.monotonic() + timeout
+        while self._spool.batches and self._clock.monotonic() < end:
+            await self._clock.sleep(0.02)
+        return not self._spool.batches
+
+    def _add_halves(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
+        keys = list(values)
+        for part in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
+            self.add(asset, at, {key: values[key] for key in part}, {k: quality[k] for k in part if k in quality})
+
+    def _seal(self) -> None:
+        """Give what is gathered its number."""
+        if not self._samples:
+            return
+        self.last_seq += 1
+        self.sent += self._count
+        payload = wire.encode(_Envelope(self.boot, self.last_seq, self._samples))
+        self._sealed.append(Entry(self.boot, self.last_seq, self._clock.ms(), self._count, payload))
+        self._samples, self._size, self._count = [], 0, 0
+        while sum(entry.size for entry in self._sealed) > GATHERED:
+            self.shed += self._sealed.pop(0).readings
+
+    async def _flush_for_ever(self) -> None:
+        while True:
+            await self._wake.wait()
+            if not self._sealed:
+                await self._clock.sleep(LINGER)
+            self._wake.clear()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        self._seal()
+        entries, self._sealed = self._sealed, []
+        if not entries:
+            return
+        for entry in await self._spool.append(entries):
+            if self._bus.connected and len(self._flights) < self._window:
+                self._send(entry, entry.payload)
+        if self.waiting:
+            self._room.set()
+
+    def _send(self, entry: Entry, payload: bytes) -> None:
+        if self._group is None:
+            return
+        flight = self._flights[entry.boot, entry.seq] = _Flight(entry.id)
+        self._group.create_task(self._publish(entry, flight, payload))
+
+    async def _publish(self, entry: Entry, flight: _Flight, payload: bytes) -> None:
+        try:
+            await self._bus.publish(self._topic, payload)
+        except BusError as error:
+            self.counts["failed"] += 1
+            log.info("batch %s waits: %s", entry.seq, error)
+            self._return((entry.boot, entry.seq))
+        else:
+            self.counts["published"] += 1
+            flight.until = self._clock.monotonic() + (self._silence or RESEND)
+
+    def _return(self, key: tuple[str, int]) -> None:
+        """A batch in flight waits again."""
+        flight = self._flights.pop(key, None)
+        if flight is not None:
+            self._cursor = min(self._cursor, flight.id - 1)
+
+    async def _listen(self, confirmations: Subscription) -> None:
+        async for message in confirmations:
+            for boot, ranges in self._confirmed(message, confirmations).items():
+                await self._spool.confirm(boot, ranges)
+                for key in list(self._flights):
+                    if key[0] == boot and any(first <= key[1] <= last for first, last in ranges):
+                        del self._flights[key]
+                self._silence, self._window = 0.0, min(WINDOW, self._window * 2)
+            if self.waiting:
+                self._room.set()
+
+    def _confirmed(self, message: Message, more: Subscription) -> dict[str, list[tuple[int, int]]]:
+        """The ranges of this message and of all others that are there already, by boot."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        following: Message | None = message
+        while following is not None:
+            try:
+                stored = wire.decode(wire.Stored, following.payload)
+            except DecodeError as error:
+                self.counts["undecodable"] += 1
+                log.warning("%s: a confirmation that is none: %s", self._stored, error)
+            else:
+                self.counts["confirmed"] += 1
+                found.setdefault(stored.boot, []).extend(stored.ranges)
+            following = more.take_nowait()
+        return found
+
+    async def _catch_up(self) -> None:
+        """Send what waits, as far as window, rate and broker allow."""
+        was_connected = self._bus.connected
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._room.wait()
+            self._room.clear()
+            connected = self._bus.connected
+            self._look_after_flights(lost=connected and not was_connected)
+            was_connected = connected
+            if connected:
+                await self._send_waiting()
+
+    def _look_after_flights(self, *, lost: bool) -> None:
+        now = self._clock.monotonic()
+        late = [key for key, flight in self._flights.items() if now >= flight.until]
+        if late:
+            self._window = PROBE
+            self._silence = min(SILENCE[1], max(SILENCE[0], self._silence * 2))
+        if lost:
+            late = [key for key, flight in self._flights.items() if flight.until != float("inf")]
+        for key in late:
+            self._return(key)
+
+    async def _send_waiting(self) -> None:
+        failures = self.counts["failed"]
+        fresh = True
+        while self.waiting and len(self._flights) < max(1, self._window // 2) and self.counts["failed"] == failures:
+            entries = await self._spool.waiting(self._cursor, 16)
+            if not entries:
+                if not fresh:
+                    return
+                self._cursor, fresh = 0, False
+            for entry in entries:
+                self._cursor = max(self._cursor, entry.id)
+                if (entry.boot, entry.seq) not in self._flights:
+                    self.counts["resent"] += 1
+                    self._send(entry, self._as_sent_now(entry))
+                    await self._clock.sleep(1 / RATE)
+
+    def _as_sent_now(self, entry: Entry) -> bytes:
+        if entry.boot == self.boot and self._clock.ms() - entry.at < HISTORY * 1000:
+            return entry.payload
+        batch = wire.decode(wire.Batch, entry.payload)
+        return wire.encode(msgspec.structs.replace(batch, hist=True))

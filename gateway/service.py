@@ -1,0 +1,216 @@
+"""The gateway: its drivers, each in a task of its own, one publisher, a status. The only shell of the edge."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Mapping
+
+from facility import wire
+from facility.assets import Device
+from facility.bus import Bus, Message
+from facility.catalog import Catalog
+from facility.clock import Clock
+from facility.config import Site
+from facility.errors import BusError
+from facility.points import Point, Profile
+from facility.wire import DeviceStatus, Status
+from gateway.driver import Driver
+from gateway.health import State
+from gateway.modbus import ModbusConnection
+from gateway.mqtt import MqttDevice
+from gateway.poller import ModbusPoller
+from gateway.publisher import Publisher
+from gateway.spool import Spool
+from gateway.unit import Unit
+
+log = logging.getLogger(__name__)
+
+STATUS = 10.0
+"""Seconds between statuses; a change of a device is told within one."""
+RESTART = 5.0
+"""Seconds until a driver that failed in an unforeseen way is started again."""
+GRACE = 1.0
+"""Seconds that a stopping gateway waits for confirmations; what is not confirmed is in the spool."""
+
+
+def new_boot() -> str:
+    """An id for one start of a gateway, never used before."""
+    return secrets.token_hex(6)
+
+
+def will(site_id: str, gateway_id: str, boot: str) -> Message:
+    """The last will that the gateway's MQTT connection is opened with."""
+    return Message(wire.status_topic(site_id, gateway_id), wire.encode(Status(online=False, boot=boot)), retain=True)
+
+
+class Gateway:
+    """One gateway of a site. `spool` is opened and closed by `run`."""
+
+    def __init__(  # noqa: PLR0913 - the composition root hands over each part by name
+        self,
+        site: Site,
+        gateway_id: str,
+        catalog: Catalog,
+        *,
+        bus: Bus,
+        spool: Spool,
+        clock: Clock,
+        version: str,
+        boot: str | None = None,
+    ) -> None:
+        self.boot = boot or new_boot()
+        self._site = site
+        self._id = gateway_id
+        self._catalog = catalog
+        self._bus, self._spool, self._clock = bus, spool, clock
+        self._version = version
+        self._publisher = Publisher(site.id, gateway_id, self.boot, bus=bus, spool=spool, clock=clock)
+        self._unusable: dict[str, DeviceStatus] = {}
+        self._crashed: dict[str, str] = {}
+        self._stopping = asyncio.Event()
+        self.crashes = 0
+        """Unforeseen failures of drivers; each is logged, and the driver started again."""
+        self.drivers = self._build()
+
+    @property
+    def sent(self) -> int:
+        """Readings published for the first time since boot."""
+        return self._publisher.sent
+
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """Numbers by device id, and those of the publisher under its own name."""
+        found: dict[str, Mapping[str, int]] = {"publisher": self._publisher.counts}
+        for driver in self.drivers:
+            found.update(driver.counters())
+        return found
+
+    def status(self) -> Status:
+        """The gateway about itself, now."""
+        devices: dict[str, DeviceStatus] = dict(self._unusable)
+        for driver in self.drivers:
+            crash = self._crashed.get(driver.name)
+            for device, state in driver.status().items():
+                devices[device] = DeviceStatus(State.FAILING, crash) if crash else state
+        return Status(
+            online=True,
+            boot=self.boot,
+            at=self._clock.ms(),
+            version=self._version,
+            devices=devices,
+            sent=self._publisher.sent,
+            last_seq=self._publisher.last_seq,
+            spool_batches=self._spool.batches,
+            spool_bytes=self._spool.bytes,
+            spool_limit=self._spool.limit,
+            shed=self._spool.shed + self._publisher.shed,
+            problem=self._problem(),
+        )
+
+    def stop(self) -> None:
+        """Ask `run` to end in order: stop polling, flush, wait a moment for confirmations, say goodbye."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until `stop` or cancellation; both end in order. StoreError when the spool can't be opened."""
+        await self._spool.open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                background = [
+                    group.create_task(self._publisher.run(), name="publisher"),
+                    group.create_task(self._tell_status(), name="status"),
+                ]
+                try:
+                    await self._drive()
+                finally:
+                    await self._say_goodbye()
+                    for task in background:
+                        task.cancel()
+        finally:
+            await self._spool.close()
+
+    async def _drive(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._guard(driver), name=driver.name) for driver in self.drivers]
+            await self._stopping.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _guard(self, driver: Driver) -> None:
+        """Run one driver; what it did not foresee is told, and does not touch the others."""
+        while True:
+            try:
+                await driver.run(self._publisher)
+                return
+            except Exception as error:
+                self.crashes += 1
+                self._crashed[driver.name] = f"internal error: {type(error).__name__}: {error}"
+                log.exception("%s failed; it is started again in %s s", driver.name, RESTART)
+            await self._clock.sleep(RESTART)
+            self._crashed.pop(driver.name, None)
+
+    async def _say_goodbye(self) -> None:
+        await self._publisher.finish(GRACE if self._bus.connected else 0.0)
+        goodbye = Status(
+            online=False,
+            boot=self.boot,
+            at=self._clock.ms(),
+            version=self._version,
+            sent=self._publisher.sent,
+            last_seq=self._publisher.last_seq,
+        )
+        await self._publish_status(goodbye)
+
+    async def _tell_status(self) -> None:
+        told: Mapping[str, DeviceStatus] | None = None
+        connected, due = False, 0.0
+        while True:
+            now = self._clock.monotonic()
+            status = self.status()
+            back = self._bus.connected and not connected
+            connected = self._bus.connected
+            wanted = back or now >= due or status.devices != told
+            if wanted and await self._publish_status(status):
+                told, due = status.devices, now + STATUS
+            await self._clock.sleep(1.0)
+
+    async def _publish_status(self, status: Status) -> bool:
+        if not self._bus.connected:
+            return False
+        try:
+            await self._bus.publish(wire.status_topic(self._site.id, self._id), wire.encode(status), retain=True)
+        except BusError as error:
+            log.info("status not told: %s", error)
+            return False
+        return True
+
+    def _problem(self) -> str:
+        if self._spool.problem:
+            return self._spool.problem
+        return "the spool is nearly full: its oldest batches will be given up" if self._spool.near_full else ""
+
+    def _build(self) -> tuple[Driver, ...]:
+        """The drivers of this gateway's devices; a device that can't be built is told in the status."""
+        lines: dict[tuple[str, int], list[Unit]] = {}
+        drivers: list[Driver] = []
+        devices = self._site.devices_of(self._id)
+        for index, device in enumerate(devices):
+            profile = self._catalog.profiles[device.profile]
+            points = self._catalog.classes[profile.asset_class].points
+            try:
+                if profile.protocol == "mqtt":
+                    drivers.append(MqttDevice(device, profile, points, self._bus, self._clock))
+                else:
+                    lines.setdefault((device.host, device.port), []).append(_unit(device, profile, points, index))
+            except (ValueError, KeyError) as error:
+                self._unusable[device.id] = DeviceStatus(State.DOWN, f"profile {profile.id}: {error}")
+        for (host, port), units in lines.items():
+            drivers.append(ModbusPoller(ModbusConnection(host, port), units, self._clock, random.random))
+        return tuple(drivers)
+
+
+def _unit(device: Device, profile: Profile, points: Mapping[str, Point], index: int) -> Unit:
+    # heartbeats of different devices do not fall into the same second
+    return Unit(device, profile, points, heartbeat=300_000 - index * 7_919 % 60_000)
