@@ -57,7 +57,8 @@ class Accounting:
 
     def is_stored(self, gateway: str, boot: str, seq: int) -> bool:
         """Whether this process saw the batch become safe."""
-        row = self._rows.get(gateway, {}).get(boot)
+        boots = self._rows.get(gateway)
+        row = boots.get(boot) if boots else None
         return row is not None and seq in row.stored
 
     def stored(self, gateway: str, boot: str, seq: int) -> None:

@@ -8,7 +8,8 @@ so that reads of a series without late rows need not look for duplicates.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import pyarrow as pa
 
@@ -58,7 +59,7 @@ class Rows:
         try:
             ids = self._series[sample.asset]
             sids = array("i", [ids[point] for point in values])
-            numbers = array("d", values.values())
+            numbers = array("d", cast("Iterable[float]", values.values()))
         except (KeyError, TypeError):
             # a series that is new, a text, a value that is missing
             return self._each(sample, asset_class, late=late)

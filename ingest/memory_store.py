@@ -113,7 +113,9 @@ class MemoryStore:
             for reading in self._range(asset, (), start, end):
                 found.setdefault((reading.at, asset), []).append(reading)
         for (at, asset), held in sorted(found.items(), key=lambda item: item[0]):
-            bad = {reading.point: reading.quality for reading in held if reading.quality is not Quality.GOOD}
+            bad: dict[str, Quality] = {
+                reading.point: reading.quality for reading in held if reading.quality is not Quality.GOOD
+            }
             yield Sample(asset, at, {reading.point: reading.value for reading in held}, bad)
 
     async def totals(self) -> Totals:
