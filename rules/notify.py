@@ -104,7 +104,10 @@ class Routing:
 
     @classmethod
     def of(cls, site: Site, *, url: str = "") -> Routing:
-        """The routing of a site; `url` is where its console and API are reached (http://host:port), if known."""
+        """The routing of a site; `url` is where people reach its console, by default the address it listens on."""
+        api = site.settings.api
+        if not url and api.port:
+            url = f"{'https' if api.tls_certificate else 'http'}://{api.host}:{api.port}"
         return cls(
             site.id,
             {channel.id: channel.language for channel in site.channels},

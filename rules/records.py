@@ -356,7 +356,8 @@ async def _counts(connection: AsyncConnection) -> Counts:
         open_tickets=sum(number for state, number in work.items() if TicketState(state) not in FINAL),
         outbox_pending=sum(number for (_, state), number in queue.items() if state == "pending"),
         outbox_dead=sum(number for (_, state), number in queue.items() if state == "dead"),
-        messages_sent=queue.get(("message", "sent"), 0),
+        sent=queue.get(("message", "sent"), 0),
+        dead=queue.get(("message", "dead"), 0),
         by_class=_sums((name, number) for name, _, number in opened),
     )
 

@@ -193,7 +193,8 @@ class TicketJournalRow:
 class OutboxRow:
     """Something that must leave: a `message` to a channel, or a `notice` on the bus. State: pending, sent, dead.
 
-    `key` is the idempotency key. `due_at` is when the next attempt is due, `error` the last one's.
+    `key` is the idempotency key. `due_at` is when the next attempt is due, `error` the last one's. `priority` is the
+    severity of the alarm: emergencies leave first.
     """
 
     id: int
@@ -202,6 +203,7 @@ class OutboxRow:
     channel: str
     alarm_id: str | None
     ticket_id: str | None
+    priority: int
     payload: str
     key: str
     state: str
@@ -239,7 +241,12 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """The state of the whole at a glance. `active_by_severity` counts alarms that are active and not suppressed."""
+    """The whole at a glance.
+
+    `active_by_severity` counts alarms that are active and not suppressed; `live` those that are not over; `alarms`,
+    `emergencies`, `tickets` and `by_class` (alarms by asset class) everything there ever was. `sent` and `dead` count
+    messages; `outbox_*` count notices for the bus too.
+    """
 
     active_by_severity: dict[int, int]
     live: int
@@ -251,7 +258,8 @@ class Counts:
     open_tickets: int
     outbox_pending: int
     outbox_dead: int
-    messages_sent: int
+    sent: int
+    dead: int
     by_class: dict[str, int]
 
     LEVELS: ClassVar[tuple[int, ...]] = (1, 2, 3, 4)

@@ -150,6 +150,7 @@ outbox = Table(
     Column("channel", _name(), nullable=False),
     Column("alarm_id", String(32)),
     Column("ticket_id", String(32)),
+    Column("priority", Integer, nullable=False),
     Column("payload", Text, nullable=False),
     Column("key", String(256), nullable=False, unique=True),
     Column("state", String(16), nullable=False),

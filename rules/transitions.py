@@ -301,6 +301,7 @@ def _outbox(changes: Changes, row: AlarmRow, kind: str, *, key: str, payload: st
         "channel": channel,
         "alarm_id": row.id,
         "ticket_id": row.ticket_id,
+        "priority": row.severity,
         "payload": payload,
         "key": key,
         "state": "pending",

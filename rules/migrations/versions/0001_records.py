@@ -204,6 +204,7 @@ def _outbox_tables() -> None:
         sa.Column("channel", sa.String(length=128), nullable=False),
         sa.Column("alarm_id", sa.String(length=32), nullable=True),
         sa.Column("ticket_id", sa.String(length=32), nullable=True),
+        sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("key", sa.String(length=256), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),

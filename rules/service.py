@@ -1,0 +1,368 @@
+"""The rules role: readings from the bus into the engine, judgements into the records, messages out of the house.
+
+Nothing judged is lost. Judgements wait in memory only until the next transaction, which writes all of them together
+with how far the rules are (the cursors), so that what a killed process had judged but not written is judged again from
+the stored readings, and what it had written is not. Messages are rows of the same transaction; the outbox sends them.
+
+The steps of a start: subscribe (what arrives waits in the queue), give ingest a moment to store what was on its way,
+warm the engine with stored samples up to the cursors, take up the active alarms, judge the stored samples after the
+cursors, then live. What was judged from readings older than five minutes is recorded and pages nobody; but an alarm
+that still stands a few seconds later is told, whatever raised it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from facility.bus import Bus, Message, Subscription
+from facility.catalog import Catalog
+from facility.clock import Clock
+from facility.config import Site
+from facility.errors import DecodeError, StoreError
+from facility.readings import Sample
+from facility.wire import Batch, decode, parse_topic, readings_topic
+from rules.channels import Channel
+from rules.commands import Commands
+from rules.compiled import Rulebook
+from rules.effects import Judgement
+from rules.engine import OLD_MS, Engine
+from rules.notify import Routing
+from rules.outbox import Outbox
+from rules.records import Records
+from rules.rows import Cursor
+from rules.sequence import Arrival, Progress, seen_until
+from rules.transitions import Key
+
+log = logging.getLogger(__name__)
+
+History = Callable[[int, int], AsyncIterator[Sample]]
+"""The store's samples of [start, end), oldest first; ms UTC."""
+
+WARM_MS = 15 * 60_000
+"""At least this much of the past fills the engine's windows at start."""
+CATCH_UP = 1.5
+"""Seconds that ingest is given to store what was on its way when the rules (re)started, or lost a batch."""
+TICK = 0.1
+TICK_LAG_MS = 200
+"""The engine's time runs this much behind the clock: readings travel that long."""
+TICK_SHARE = 20
+"""A tick that takes long is followed by a pause this many times as long."""
+KEEP_EVERY = 2.0
+"""Seconds after which the cursors are written although nothing was judged."""
+HOUSEKEEPING = 1.0
+SETTLED_MS = 5_000
+"""How long an alarm must have stood before it is told late."""
+MAX_JUDGEMENTS = 50_000
+"""Judgements that wait for a database that is away; beyond that, batches wait on the bus and gaps are read back."""
+MAX_WAITING = 50_000
+"""Batches that wait to be judged."""
+HISTORY_TRIES = 3
+
+
+@dataclass
+class Rules:
+    """The rules of one site. `run()` runs until cancelled; `metrics()` counts. `channels` are closed at the end."""
+
+    site: Site
+    catalog: Catalog
+    rulebook: Rulebook
+    bus: Bus = field(kw_only=True)
+    records: Records = field(kw_only=True)
+    channels: Mapping[str, Channel] = field(kw_only=True)
+    clock: Clock = field(kw_only=True)
+    history: History = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Put the parts together; nothing starts before `run`."""
+        self.engine = Engine(self.rulebook, self.site.assets, self.catalog)
+        self.routing = Routing.of(self.site)
+        self.commands = Commands(self.records, self.routing)
+        self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
+        self.counts: Counter[str] = Counter()
+        self.live = asyncio.Event()
+        self._progress: dict[str, Progress] = {}
+        self._pending: list[Judgement] = []
+        self._moved = False
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._gaps: dict[str, tuple[int, int]] = {}
+        self._fillers: dict[str, asyncio.Task[None]] = {}
+
+    def metrics(self) -> dict[str, float]:
+        """What happened since the start, and what waits now."""
+        tally = self.outbox.tally
+        return {
+            **{name: float(number) for name, number in self.counts.items()},
+            **{f"engine_{name}": float(number) for name, number in self.engine.counts.items()},
+            "engine_faults": float(self.engine.faults),
+            "waiting_judgements": float(len(self._pending)),
+            "missing_batches": float(sum(progress.missing for progress in self._progress.values())),
+            "messages_sent": float(tally.sent),
+            "messages_failed": float(tally.failed),
+            "messages_dead": float(tally.dead),
+            "notices": float(tally.notices),
+            "outbox_database_errors": float(tally.database_errors),
+        }
+
+    async def run(self) -> None:
+        """Judge and tell until cancelled; then write down what was judged."""
+        work: list[asyncio.Task[None]] = []
+        try:
+            async with self.bus.subscribe(readings_topic(self.site.id, "+"), limit=MAX_WAITING) as subscription:
+                work.append(asyncio.create_task(self.outbox.run(), name="outbox"))
+                work.append(asyncio.create_task(self._keep(), name="rules: records"))
+                await self._start()
+                work.append(asyncio.create_task(self._tick(), name="rules: ticks"))
+                work.append(asyncio.create_task(self._housekeeping(), name="rules: housekeeping"))
+                work.append(asyncio.create_task(self._listen(subscription), name="rules: readings"))
+                self.live.set()
+                done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            await self._stop(work)
+
+    async def _stop(self, work: list[asyncio.Task[None]]) -> None:
+        outbox, rest = work[:1], work[1:] + list(self._fillers.values())
+        await _cancel(rest)
+        await self._write()
+        await _cancel(outbox)
+        for channel in self.channels.values():
+            await channel.close()
+
+    # start
+
+    async def _start(self) -> None:
+        cursors = await self._cursors()
+        self._progress = {name: Progress(name, cursors.get(name)) for name in self.site.gateways}
+        await self._take_up()
+        if cursors:
+            await self.clock.sleep(CATCH_UP)
+        await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
+        await self._write()
+        await self._announce(settled_before=self.clock.ms())
+        self._judge(self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
+
+    async def _cursors(self) -> dict[str, Cursor]:
+        """How far the rules were; waits for a database that is not there yet: without it nothing can be told."""
+        while True:
+            try:
+                return await self.records.cursors(self.site.id)
+            except StoreError as error:
+                self._database_error(error)
+                await self.clock.sleep(1.0)
+
+    async def _take_up(self) -> None:
+        """Give the engine the alarms whose condition holds; those that no rule answers to stay, with a remark."""
+        rows = await self.records.live_alarms(self.site.id)
+        known = {(row.rule, row.rule_index, row.asset): row for row in rows}
+        lost = self.engine.restore([key for key, row in known.items() if row.alarm.is_active])
+        orphans = {key for key in known if key not in self._known_keys} | set(lost)
+        self.counts["orphaned_alarms"] = len(orphans)
+        if orphans:
+            await self.records.note_orphans(self.routing, self.clock.ms(), [known[key] for key in orphans])
+
+    @cached_property
+    def _known_keys(self) -> frozenset[Key]:
+        book = self.rulebook.by_asset.items()
+        return frozenset((item.rule.id, item.rule.index, asset) for asset, items in book for item in items)
+
+    async def _replay(self, seen: Mapping[str, int], newest: int | None) -> None:
+        """Warm the engine with what was judged before, then judge what is stored since.
+
+        `seen`: the newest instant judged, by asset; `newest` of all, None when nothing ever was: then all is warming.
+        """
+        now = self.clock.ms()
+        default = now if newest is None else newest
+        window = max(WARM_MS, round(self.rulebook.longest_window * 1000))
+        start = min([now, default, *seen.values()]) - window
+
+        def take(sample: Sample) -> None:
+            if sample.at <= seen.get(sample.asset, default):
+                self.engine.warm(sample)
+                self.counts["samples_warmed"] += 1
+                return
+            self._take_sample(self._home.get(sample.asset, self.site.gateways[0]), sample, historical=True, now=now)
+            self.counts["samples_replayed"] += 1
+
+        await self._read_history(start, now + 1, take)
+
+    @cached_property
+    def _home(self) -> dict[str, str]:
+        """The gateway that an asset's devices belong to (one of them, where there are several)."""
+        return {device.asset: device.gateway for device in self.site.devices}
+
+    async def _read_history(self, start: int, end: int, take: Callable[[Sample], None]) -> None:
+        """Hand over the stored samples; a store that is not there is tried thrice, then done without (and counted)."""
+        for attempt in range(HISTORY_TRIES):
+            try:
+                async for sample in self.history(start, end):
+                    take(sample)
+                    start = max(start, sample.at)
+                    await self._room()
+                return
+            except StoreError as error:
+                self.counts["history_errors"] += 1
+                log.warning("rules can't read history: %s", error)
+            if attempt < HISTORY_TRIES - 1:
+                await self.clock.sleep(1.0)
+
+    # readings
+
+    async def _listen(self, subscription: Subscription) -> None:
+        async for message in subscription:
+            self.counts["dropped_on_bus"] = subscription.dropped
+            self._receive(message)
+            await self._room()
+            await asyncio.sleep(0)  # a full queue must not keep ticks and transactions waiting
+
+    async def _room(self) -> None:
+        """Wait while too many judgements wait for the database; what the bus drops meanwhile is read back later."""
+        while len(self._pending) >= MAX_JUDGEMENTS:
+            self.counts["held_back"] += 1
+            await self.clock.sleep(0.1)
+
+    def _receive(self, message: Message) -> None:
+        try:
+            site, gateway, _ = parse_topic(message.topic)
+            batch = decode(Batch, message.payload)
+        except DecodeError:
+            self.counts["undecodable"] += 1  # ingest keeps the bytes
+            return
+        progress = self._progress.get(gateway)
+        if site != self.site.id or progress is None:
+            self.counts["unknown_gateway"] += 1
+            return
+        before, boot = progress.at, progress.boot
+        arrival = progress.arrive(batch)
+        if arrival is Arrival.COPY:
+            self.counts["copies"] += 1
+            return
+        self.counts["batches"] += 1
+        if arrival is Arrival.AFTER_GAP and batch.samples and before:
+            self._note_gap(gateway, before, batch.samples[0].at, boot == batch.boot)
+        now = self.clock.ms()
+        for sample in batch.samples:
+            self._take_sample(gateway, sample, historical=batch.hist, now=now)
+
+    def _take_sample(self, gateway: str, sample: Sample, *, historical: bool, now: int) -> None:
+        """Judge one sample; a fault of ours in it is logged and counted, and stops no other one."""
+        try:
+            found = self.engine.on_sample(sample, historical=historical)
+        except Exception:
+            self.counts["failed_samples"] += 1
+            log.exception("rules: asset %s at %d", sample.asset, sample.at)
+            return
+        self.counts["samples"] += 1
+        self._progress[gateway].take(sample.asset, sample.at, now)
+        self._moved = True
+        if found:
+            # the engine's own time starts with the first tick; before it only the clock knows what is old
+            self._judge([replace(item, historical=historical and item.at < now - OLD_MS) for item in found])
+
+    def _judge(self, judgements: list[Judgement]) -> None:
+        if judgements:
+            self.counts["judgements"] += len(judgements)
+            self._pending += judgements
+            self._wake.set()
+
+    def _note_gap(self, gateway: str, start: int, end: int, same_boot: bool) -> None:
+        self.counts["gaps"] += same_boot
+        older = self._gaps.get(gateway)
+        self._gaps[gateway] = (min(start, older[0]), max(end, older[1])) if older else (start, end)
+        task = self._fillers.get(gateway)
+        if task is None or task.done():
+            self._fillers[gateway] = asyncio.create_task(self._fill(gateway), name=f"rules: gap of {gateway}")
+
+    async def _fill(self, gateway: str) -> None:
+        """Read what a gap jumped over from the store, once ingest had time to put it there."""
+        while gateway in self._gaps:
+            await self.clock.sleep(CATCH_UP)
+            start, end = self._gaps.pop(gateway)
+
+            def take(sample: Sample) -> None:
+                if self._home.get(sample.asset) == gateway:
+                    self._take_sample(gateway, sample, historical=True, now=self.clock.ms())
+                    self.counts["samples_from_gaps"] += 1
+
+            await self._read_history(start, end + 1, take)
+
+    # time
+
+    async def _tick(self) -> None:
+        while True:
+            begun = self.clock.monotonic()
+            try:
+                self._judge(self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
+            except Exception:
+                self.counts["failed_ticks"] += 1
+                log.exception("rules: tick")
+            await self.clock.sleep(max(TICK, TICK_SHARE * (self.clock.monotonic() - begun)))
+
+    async def _housekeeping(self) -> None:
+        """End shelvings that ran out, and tell of alarms that stand untold."""
+        while True:
+            await self.clock.sleep(HOUSEKEEPING)
+            now = self.clock.ms()
+            try:
+                self.counts["shelvings_ended"] += await self.commands.expire(now)
+            except StoreError as error:
+                self._database_error(error)
+            await self._announce(settled_before=now - SETTLED_MS)
+
+    async def _announce(self, *, settled_before: int) -> None:
+        try:
+            told = await self.records.announce(self.routing, self.clock.ms(), settled_before=settled_before)
+            self.counts["told_late"] += told
+        except StoreError as error:
+            self._database_error(error)
+
+    # records
+
+    async def _keep(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), KEEP_EVERY)
+            self._wake.clear()
+            if not await self._write():
+                await self.clock.sleep(1.0)
+                self._wake.set()
+
+    async def _write(self) -> bool:
+        """All waiting judgements and the cursors in one transaction; False when the database is away (they wait)."""
+        async with self._writing:
+            return await self._write_waiting()
+
+    async def _write_waiting(self) -> bool:
+        number = len(self._pending)
+        if not number and not self._moved:
+            return True
+        # taken together, without an await in between: the cursors must not be ahead of the judgements
+        batch, cursors = self._pending[:number], [progress.cursor() for progress in self._progress.values()]
+        self._moved = False
+        try:
+            done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors)
+        except StoreError as error:
+            self._moved = True
+            self._database_error(error)
+            return False
+        del self._pending[:number]
+        for name in ("opened", "moved", "unchanged", "duplicates", "tickets"):
+            self.counts[f"alarms_{name}"] += getattr(done, name)
+        return True
+
+    def _database_error(self, error: StoreError) -> None:
+        self.counts["database_errors"] += 1
+        log.warning("rules: %s; %d judgements wait", error, len(self._pending))
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
