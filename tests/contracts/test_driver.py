@@ -1,0 +1,178 @@
+"""One suite for every driver: the same machine over Modbus (a pymodbus server) and over native MQTT."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Protocol
+
+import pytest
+
+from facility.bus import MemoryBus
+from facility.clock import SystemClock
+from facility.readings import Quality
+from gateway.driver import Driver
+from gateway.health import State
+from gateway.modbus import ModbusConnection
+from gateway.mqtt import MqttDevice
+from gateway.poller import ModbusPoller
+from gateway.unit import Unit
+from tests.gateway.plant import NATIVE, POINTS, POLLED, Box, Recorder, a_device, modbus_server
+from tests.services.waiting import until
+
+GOOD = Quality.GOOD
+ALL = set(POINTS)
+
+
+class Rig(Protocol):
+    """A machine and the driver that reads it."""
+
+    driver: Driver
+
+    async def show(self, *, volts: float, mode: int, temp: float | None = 20.0) -> None:
+        """Let the machine have these values and be heard."""
+        ...
+
+    async def die(self) -> None:
+        """Let the machine be gone."""
+        ...
+
+
+class ModbusRig:
+    """The machine behind a pymodbus server."""
+
+    def __init__(self) -> None:
+        self.box = Box()
+        self.port = 0
+        self.driver: Driver
+        self._serving: asyncio.Task[None] | None = None
+
+    async def show(self, *, volts: float, mode: int, temp: float | None = 20.0) -> None:
+        self.box.volts, self.box.mode = round(volts * 10), mode
+        self.box.temp = -0x8000 if temp is None else int(temp)
+        if self._serving is None:
+            ready = asyncio.Event()
+            self._serving = asyncio.create_task(self._serve(ready))
+            await ready.wait()
+
+    async def die(self) -> None:
+        if self._serving:
+            self._serving.cancel()
+            await asyncio.wait([self._serving])
+            self._serving = None
+
+    async def _serve(self, ready: asyncio.Event) -> None:
+        async with modbus_server(self.box, port=self.port) as self.port:
+            ready.set()
+            await asyncio.Event().wait()
+
+
+class MqttRig:
+    """The machine on a bus; it answers nothing, it speaks."""
+
+    def __init__(self) -> None:
+        self.bus = MemoryBus()
+        profile = replace(NATIVE, stale_after=60.0)
+        device = a_device(profile="native", params={"base": "dev/1", "id": "7"})
+        self.driver: Driver = MqttDevice(device, profile, POINTS, self.bus, SystemClock())
+
+    async def show(self, *, volts: float, mode: int, temp: float | None = 20.0) -> None:
+        await self.bus.publish("dev/1/online", b"true", retain=True)
+        words = {0: "off", 1: "on"}.get(mode, "??")
+        state = {"id": 7, "u": volts, "t": temp, "e": 70000, "mode": words, "run": True, "alarm": False}
+        await self.bus.publish("dev/1/state", json.dumps(state).encode())
+
+    async def die(self) -> None:
+        await self.bus.publish("dev/1/online", b"false", retain=True)
+
+
+@pytest.fixture(params=["modbus", "mqtt"])
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    if request.param == "mqtt":
+        yield MqttRig()
+        return
+    modbus = ModbusRig()
+    await modbus.show(volts=230, mode=1)
+    device = a_device(host="127.0.0.1", port=modbus.port)
+    unit = Unit(device, POLLED, POINTS)
+    modbus.driver = ModbusPoller(ModbusConnection("127.0.0.1", modbus.port), [unit], SystemClock(), lambda: 0.5)
+    yield modbus
+    await modbus.die()
+
+
+@asynccontextmanager
+async def running(driver: Driver) -> AsyncIterator[Recorder]:
+    sink = Recorder()
+    task = asyncio.create_task(driver.run(sink))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    try:
+        yield sink
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+
+async def test_tells_every_point_in_its_canonical_form(rig: Rig) -> None:
+    async with running(rig.driver) as sink:
+        await rig.show(volts=230.5, mode=1, temp=-5)
+        await until(lambda: sink.last("M-d1").get("volts") == (230.5, GOOD) and set(sink.last("M-d1")) == ALL)
+        last = sink.last("M-d1")
+        assert last["temp"] == (-5, GOOD)
+        assert last["energy"] == (70_000, GOOD)
+        assert last["mode"] == (1, GOOD)
+        assert last["running"] == (True, GOOD)
+        assert last["alarm"] == (False, GOOD)
+        assert rig.driver.status()["d1"].state == State.UP
+        assert rig.driver.status()["d1"].error == ""
+
+
+async def test_tells_a_change_and_not_what_stays(rig: Rig) -> None:
+    async with running(rig.driver) as sink:
+        await rig.show(volts=230, mode=1)
+        await until(lambda: set(sink.last("M-d1")) == ALL)
+        told = sink.count("M-d1", "energy")
+        for volts in (230.2, 230.4, 240):
+            await rig.show(volts=volts, mode=1)
+        await until(lambda: sink.last("M-d1")["volts"] == (240, GOOD))
+        assert sink.count("M-d1", "energy") == told
+        assert [values for _, _, values, _ in sink.samples][-1] == {"volts": 240}
+
+
+async def test_a_missing_value_and_an_unknown_state_are_bad_and_have_no_number(rig: Rig) -> None:
+    async with running(rig.driver) as sink:
+        await rig.show(volts=5000, mode=9, temp=None)
+        await until(lambda: sink.last("M-d1").get("volts") == (None, Quality.RANGE))
+        await until(lambda: sink.last("M-d1").get("mode") == (None, Quality.ENUM))
+        value, quality = sink.last("M-d1")["temp"]
+        assert value is None
+        assert quality in (Quality.SENTINEL, Quality.SENSOR)
+
+
+@pytest.mark.slow
+async def test_a_device_that_goes_is_told_once_and_comes_back(rig: Rig) -> None:
+    async with running(rig.driver) as sink:
+        await rig.show(volts=230, mode=1)
+        await until(lambda: set(sink.last("M-d1")) == ALL)
+        await rig.die()
+        await until(lambda: rig.driver.status()["d1"].state == State.DOWN)
+        assert rig.driver.status()["d1"].error
+        assert sink.last("M-d1") == dict.fromkeys(ALL, (None, Quality.COMM))
+        assert all(sum(q.get(key) is Quality.COMM for _, _, _, q in sink.samples) == 1 for key in ALL)
+        await rig.show(volts=230, mode=1)
+        await until(lambda: rig.driver.status()["d1"].state == State.UP)
+        assert set(sink.last("M-d1").values()) >= {(230, GOOD), (1, GOOD)}
+        assert {quality for _, quality in sink.last("M-d1").values()} == {GOOD}
+
+
+async def test_no_point_is_told_twice_for_one_instant(rig: Rig) -> None:
+    async with running(rig.driver) as sink:
+        for volts in (10, 20, 30, 40):
+            await rig.show(volts=volts, mode=1)
+            await until(lambda volts=volts: sink.last("M-d1").get("volts") == (volts, GOOD))  # type: ignore[misc]
+    seen = [(key, at) for _, at, values, _ in sink.samples for key in values]
+    assert len(seen) == len(set(seen))
