@@ -68,9 +68,8 @@ class InfluxLatest:
         for asset_class in self._classes:
             tables = await self._ask(influxql.show_fields(asset_class))
             # values first: at one instant a quality that follows wins
-            fields = sorted(
-                (row[0] for table in tables for row in table.values), key=lambda field: field.startswith(BAD)
-            )
+            names = {row[0] for table in tables for row in table.values}
+            fields = sorted(names, key=lambda field: field.startswith(BAD))
             answers = await asyncio.gather(*(self._last(asset_class, field) for field in fields))
             for field, answer in zip(fields, answers, strict=True):
                 for table in answer:

@@ -14,9 +14,9 @@ from typing import Any, cast
 import aiohttp
 import httpx
 import msgspec
-from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.domain.write_precision import WritePrecision
 
 from facility.assets import Asset
 from facility.catalog import Catalog

@@ -16,6 +16,7 @@ from facility.wire import AlarmNotice
 from ingest.lineprotocol import ALARM, BAD
 from ingest.store import Bucket, coerce
 
+_TEXTS = ("id", "rule", "asset", "state", "suppression", "event", "zh", "en")
 KindOf = Callable[[str, str], Kind | None]
 
 
@@ -158,10 +159,7 @@ def alarms(series: Iterable[Series]) -> Iterator[AlarmNotice]:
         for row in table.values:
             held = dict(zip(table.columns, row, strict=True))
             yield AlarmNotice(
-                **{
-                    key: held.get(key) or ""
-                    for key in ("id", "rule", "asset", "state", "suppression", "event", "zh", "en")
-                },
+                **{key: held.get(key) or "" for key in _TEXTS},
                 asset_class=held.get("class") or "",
                 severity=int(held.get("severity") or 0),
                 version=int(held.get("version") or 0),
