@@ -29,7 +29,7 @@ class Ats(Model):
         super().__init__(epoch=epoch)
         self.supply = supply
 
-    def advance(self, dt: float) -> None:
+    def advance(self, dt: float) -> None:  # noqa: ARG002 - what is wrong does not depend on the step
         """Hand the faults to the supply; its owner steps it."""
         losses = ("mains_loss", "ats_fail_to_transfer", "generator_fail")
         self.supply.lost = any(self.on(fault) for fault in losses)
@@ -45,14 +45,10 @@ class Ats(Model):
     def _switch_values(self) -> dict[str, Value]:
         supply = self.supply
         state = supply.switching
-        if supply.mains_ok:
-            line1 = 0
-        else:
-            line1 = 1 if max(supply.mains) < 50.0 else 4 if min(supply.mains) < 110.0 else 2
         on_normal = state in (Switching.ON_NORMAL, Switching.TO_EMERGENCY)
         return {
-            "ats.line1_status": line1,
-            "ats.src1_ok": line1 == 0,
+            "ats.line1_status": _line_status(supply),
+            "ats.src1_ok": supply.mains_ok,
             "ats.line2_status": 0 if supply.generator_ok else 1 if supply.generator < 50.0 else 2,
             "ats.src2_ok": supply.generator_ok,
             "ats.switching": int(state),
@@ -93,3 +89,12 @@ class Ats(Model):
             "gen.run_hours": 312.0 + supply.generator_seconds / 3600,
             "gen.starts": supply.generator_starts,
         }
+
+
+def _line_status(supply: Supply) -> int:
+    """The mains as the controller names their state: ok, zero, phase missing, under."""
+    if supply.mains_ok:
+        return 0
+    if max(supply.mains) < 50.0:
+        return 1
+    return 4 if min(supply.mains) < 110.0 else 2

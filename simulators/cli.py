@@ -32,7 +32,7 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def simulate(
+def simulate(  # noqa: PLR0917 - the command line names every one
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="the site folder", exists=True, file_okay=False)],
     scenario: Annotated[Path | None, typer.Option(help="faults to play, a YAML file")] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="how fast the simulated time runs")] = 1.0,

@@ -1,4 +1,4 @@
-"""The fire panel model: zones, counts, power, water, and linkage outputs that are confirmed after their own time; pure."""
+"""The fire panel model: zones, counts, power, water, and linkage outputs with feedback of their own time; pure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class FirePanel(Model):
         self._alarms: dict[int, int] = {}
         self._order: list[int] = []
         self._prealarms = 0
-        self._sequence, self._shown = 40_210, (0,) * 7
+        self._sequence = 40_210
+        self._shown: tuple[int, ...] = (0,) * 7
         self._reset_left = 0.0
         self._battery, self._hydrant, self._sprinkler = 27.3, 0.45, 0.48
         self._tank, self._jockey = 96.0, False

@@ -10,6 +10,7 @@ import math
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from pymodbus.client.mixin import ModbusClientMixin
 from pymodbus.constants import ExcCodes
@@ -89,8 +90,8 @@ class ModbusUnit:
 
     def device(self) -> SimDevice:
         """The device as pymodbus serves it."""
-        tables = tuple(self._simdata(table) for table in TABLES.values())
-        return SimDevice(id=self.unit, simdata=(tables[0], tables[1], tables[2], tables[3]), action=self._act)
+        coil, discrete, holding, inputs = (self._simdata(table) for table in TABLES.values())
+        return SimDevice(id=self.unit, simdata=(coil, discrete, holding, inputs), action=self._act)
 
     def _simdata(self, table: Table) -> list[SimData]:
         block = self._blocks.get(table)
@@ -197,8 +198,8 @@ def _pack(register: Register, raw: float) -> list[int]:
     return Mixin.convert_to_registers(number, TYPES.get(kind, Mixin.DATATYPE.UINT16), word_order=_order(register))
 
 
-def _order(register: Register) -> str:
-    return register.word_order
+def _order(register: Register) -> Literal["big", "little"]:
+    return "little" if register.word_order == "little" else "big"
 
 
 def _raw(register: Register, value: Value) -> float:
@@ -257,12 +258,12 @@ class ModbusHost:
         except RuntimeError as error:
             raise OSError(f"{self.host}:{self.port} can't be listened on: is the port taken?") from error
         self._server = server
-        sockets = getattr(server.transport, "sockets", ())
-        self.port = int(sockets[0].getsockname()[1])
+        listener: Any = server.transport
+        self.port = int(listener.sockets[0].getsockname()[1])
         return self.host, self.port
 
     async def stop(self) -> None:
         """Close the listener and its connections."""
         if self._server:
-            await self._server.shutdown()
+            await self._server.shutdown()  # type: ignore[no-untyped-call]
             self._server = None

@@ -93,7 +93,7 @@ class Shelly3em:
             messages.append(_message(f"{self.prefix}/status/emdata:0", {"id": 0, **counters}))
         return messages
 
-    def asked(self, request: Message, values: Mapping[str, Value], seconds: float) -> list[Message]:
+    def asked(self, request: Message, values: Mapping[str, Value], seconds: float) -> list[Message]:  # noqa: ARG002
         """EM.GetStatus and EMData.GetStatus; anything else is refused, as nothing here may be commanded."""
         asked = _object(request.payload)
         source, method = asked.get("src"), asked.get("method")
@@ -190,11 +190,11 @@ class Uhppoted:
         self._zone = ZoneInfo(zone)
         self._sent = events[-1].index if events else 0
 
-    def hello(self, values: Mapping[str, Value], seconds: float) -> list[Message]:
+    def hello(self, values: Mapping[str, Value], seconds: float) -> list[Message]:  # noqa: ARG002
         """Nothing: the gateway waits to be asked."""
         return []
 
-    def update(self, values: Mapping[str, Value], seconds: float) -> list[Message]:
+    def update(self, values: Mapping[str, Value], seconds: float) -> list[Message]:  # noqa: ARG002
         """Every event since the last call, on both feeds."""
         fresh = [event for event in self._events if event.index > self._sent]
         messages: list[Message] = []

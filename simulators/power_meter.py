@@ -42,7 +42,8 @@ class Meter(Model):
         self._reactive_energy = [energy * 0.31 for energy in self._active_energy]
         self._pf = 0.95
         self._thd, self._residual, self._joint = 2.1, 38.0, 44.0
-        self._demand = self._demand_max = 0.9 * load + sum(feeder._demand for feeder in self.feeders)  # noqa: SLF001
+        self.demand: float = 0.9 * load + sum(feeder.demand for feeder in self.feeders)
+        self._demand_max = self.demand
 
     def advance(self, dt: float) -> None:
         """Loads follow the voltage of the bus; the feeders must have been stepped before."""
@@ -58,8 +59,8 @@ class Meter(Model):
             self.reactive_power[phase] = own * slope + sum(feeder.reactive_power[phase] for feeder in self.feeders)
             self._active_energy[phase] += self.active_power[phase] * dt / 3600
             self._reactive_energy[phase] += self.reactive_power[phase] * dt / 3600
-        self._demand = lag(self._demand, sum(self.active_power), dt, 300.0)
-        self._demand_max = max(self._demand_max, self._demand)
+        self.demand = lag(self.demand, sum(self.active_power), dt, 300.0)
+        self._demand_max = max(self._demand_max, self.demand)
         self._thd = lag(self._thd, 6.2 if self.on("harmonics") else 2.1, dt, 2.0)
         rain = self.param("residual_current", "ma", 420.0) if self.on("residual_current") else 38.0
         self._residual = lag(self._residual, rain, dt, 1.5)
@@ -132,7 +133,7 @@ class Meter(Model):
             found[f"{name}.import"] = sum(totals)
             found[f"{name}.export"] = 0.0
             found["e.total" if name == "e" else "eq"] = sum(totals)
-        found["demand.p"], found["demand.max"] = self._demand, self._demand_max
+        found["demand.p"], found["demand.max"] = self.demand, self._demand_max
         return found
 
     def _cabinet_values(self) -> dict[str, Value]:

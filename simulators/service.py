@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
@@ -96,7 +96,7 @@ class Simulation:
         self._hosts: dict[str, ModbusHost] = {}
         self._natives: list[_Native] = []
         self._truth: dict[str, dict[str, Value]] = {}
-        self._watched: dict[str, frozenset[str]] = {}
+        self._watched: dict[str, tuple[str, ...]] = {}
         self._values: dict[str, dict[str, Value]] = {}
         self._playing: set[tuple[str, str]] = set()
         self._began = self._done = 0.0
@@ -135,7 +135,7 @@ class Simulation:
         except OSError:
             await self.stop()
             raise
-        self._note(self._clock.ms(), set(self._watched))
+        self._note(self._clock.ms(), self._watched)
         return self.addresses
 
     async def run(self) -> None:
@@ -196,7 +196,7 @@ class Simulation:
         self._values = self.building.values()
         for asset, unit in self._units:
             unit.update(self._values[asset])
-        self._note(self._clock.ms(), {asset for asset, _ in self._units})
+        self._note(self._clock.ms(), (asset for asset, _ in self._units))
         for native in self._natives:
             self._tell(native, now / 1000)
 
@@ -234,11 +234,11 @@ class Simulation:
         if profile.protocol == "mqtt":
             keys = {key.replace("[n]", f"[{n}]") for key in keys for n in range(1, 9)}
             keys = {key for key in keys if key.endswith(EVENT_POINTS)}
-        self._watched[device.asset] = self._watched.get(device.asset, frozenset()) | keys
+        self._watched[device.asset] = tuple(sorted({*self._watched.get(device.asset, ()), *keys}))
 
-    def _note(self, at_ms: int, assets: set[str]) -> None:
+    def _note(self, at_ms: int, assets: Iterable[str]) -> None:
         """Log what differs from the last time, for these assets."""
-        for asset in assets:
+        for asset in dict.fromkeys(assets):
             known, values = self._truth.setdefault(asset, {}), self._values[asset]
             for key in self._watched[asset]:
                 value = values.get(key)
@@ -274,7 +274,7 @@ class Simulation:
         native.greeted = True
         fresh = native.device.update(values, seconds)
         if fresh:
-            self._note(self._clock.ms(), {native.asset})
+            self._note(self._clock.ms(), [native.asset])
         for message in messages + fresh:
             self._queue(native, message)
 
