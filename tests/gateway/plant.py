@@ -1,4 +1,4 @@
-"""A small plant for gateway tests: a class, a Modbus and an MQTT profile, a site, servers that behave and that don't."""
+"""A small plant for gateway tests: a class, a Modbus and an MQTT profile, a site, servers good and bad."""
 
 from __future__ import annotations
 
