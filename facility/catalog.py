@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,7 +37,17 @@ def load_catalog(folder: Path | None = None) -> Catalog:
     Every problem comes in one ConfigError.
     An own class or profile with a shipped id takes its place.
     """
-    folders = [SHIPPED] + ([folder] if folder else [])
+    if folder is None or not any(any(files(folder / kind)) for kind in ("classes", "profiles")):
+        return _shipped()
+    return _load([SHIPPED, folder])
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Catalog:
+    return _load([SHIPPED])
+
+
+def _load(folders: Sequence[Path]) -> Catalog:
     problems: list[Problem] = []
     classes = _read(folders, "classes", problems, read_class, lambda item: item.id)
     profiles = _read(

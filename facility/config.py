@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -60,7 +60,7 @@ class _SiteFile(Settings):
     site: str = Field(pattern=_ID)
     labels: Labels
     time_zone: str = "Asia/Shanghai"
-    languages: list[str] = ["zh", "en"]
+    languages: list[Literal["zh", "en"]] = Field(default=["zh", "en"], min_length=1)
     gateways: list[str] = Field(min_length=1)
     locations: list[_Location] = []
 
@@ -204,6 +204,20 @@ def _ids(document: Document, place: str, ids: Sequence[str]) -> Iterator[Problem
         seen.setdefault(name, document.line(where))
 
 
+def _is_own_ancestor(name: str, parents: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the way up from `name` leads back to it."""
+    seen: set[str] = set()
+    ahead = list(parents.get(name, ()))
+    while ahead:
+        above = ahead.pop()
+        if above == name:
+            return True
+        if above not in seen:
+            seen.add(above)
+            ahead += parents.get(above, ())
+    return False
+
+
 def _check_site(document: Document, site: _SiteFile) -> Iterator[Problem]:
     yield from _ids(document, "gateways", site.gateways)
     yield from _ids(document, "locations", [location.id for location in site.locations])
@@ -211,6 +225,10 @@ def _check_site(document: Document, site: _SiteFile) -> Iterator[Problem]:
     for number, location in enumerate(site.locations):
         if location.parent and location.parent not in known:
             yield document.problem(("locations", number, "parent"), f"there is no location {location.parent!r}")
+    around = {location.id: [location.parent] for location in site.locations if location.parent}
+    for number, location in enumerate(site.locations):
+        if _is_own_ancestor(location.id, around):
+            yield document.problem(("locations", number, "parent"), f"{location.id} lies inside itself")
     try:
         ZoneInfo(site.time_zone)
     except (KeyError, ValueError, OSError):
@@ -224,6 +242,7 @@ def _check_assets(
 ) -> Iterator[Problem]:
     ids = [asset.id for asset in assets.assets]
     yield from _ids(document, "assets", ids)
+    parents = {asset.id: asset.parents for asset in assets.assets}
     for number, asset in enumerate(assets.assets):
         place = ("assets", number)
         if asset.class_ not in catalog.classes:
@@ -234,6 +253,8 @@ def _check_assets(
         for parent in asset.parents:
             if parent not in ids or parent == asset.id:
                 yield document.problem((*place, "parents"), f"there is no other asset {parent!r}")
+        if asset.id not in asset.parents and _is_own_ancestor(asset.id, parents):
+            yield document.problem((*place, "parents"), f"{asset.id} comes round to itself through its parents")
 
 
 def _check_devices(
@@ -258,7 +279,7 @@ def _check_devices(
             yield document.problem((*place, "profile"), f"there is no profile {device.profile!r}; known: {known}")
             continue
         asset_class = assets.get(device.asset) if assets else None
-        if asset_class is not None and asset_class != profile.asset_class:
+        if asset_class in catalog.classes and asset_class != profile.asset_class:
             yield document.problem(
                 (*place, "asset"), f"{device.asset} is of class {asset_class}, the profile is for {profile.asset_class}"
             )
@@ -274,10 +295,15 @@ def _check_points(
 ) -> Iterator[str]:
     """What is wrong with the points a device narrows or renames; `taken` gathers who reads what."""
     indexed = [key for key in profile.points if "[n]" in key]
-    for key in sorted((set(device.points) | set(device.rename)) - set(profile.points)):
-        if not any(re.sub(r"\[\d+\]", "[n]", key) == template for template in indexed):
-            yield f"the profile {profile.id} has no point {key!r}"
-    for key in sorted({device.rename.get(key, key) for key in device.points or profile.points}):
+    unknown = {
+        key
+        for key in (set(device.points) | set(device.rename)) - set(profile.points)
+        if not any(re.sub(r"\[\d+\]", "[n]", key) == template for template in indexed)
+    }
+    for key in sorted(unknown):
+        yield f"the profile {profile.id} has no point {key!r}"
+    wanted = set(device.points or profile.points) - unknown
+    for key in sorted({device.rename.get(key, key) for key in wanted}):
         if "[n]" not in key and catalog.point(profile.asset_class, key) is None:
             yield f"the class {profile.asset_class} has no point {key!r}"
         if (device.asset, key) in taken:
@@ -298,3 +324,14 @@ def _check_people(document: Document, people: _PeopleFile, catalog: Catalog | No
         for name in route.classes:
             if catalog and name not in catalog.classes:
                 yield document.problem(("routes", number, "classes"), f"there is no asset class {name!r}")
+
+
+def schema() -> dict[str, object]:
+    """The JSON Schemas of the files of a site folder, by file name."""
+    models: Mapping[str, type[Strict]] = {
+        "site.yaml": _SiteFile,
+        "assets.yaml": _AssetsFile,
+        "devices.yaml": _DevicesFile,
+        "people.yaml": _PeopleFile,
+    }
+    return {name: model.model_json_schema() for name, model in models.items()}

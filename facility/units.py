@@ -94,7 +94,10 @@ def symbol(code: str) -> str:
 
 
 def convert(value: float, source: str, target: str) -> float:
-    """A value in `source` as a value in `target`; ValueError unless both measure the same quantity."""
+    """A value in `source` as a value in `target`; ValueError unless both are known and measure the same quantity."""
+    for code in (source, target):
+        if code not in UNITS:
+            raise ValueError(f"{code!r} is not one of the known UCUM units")
     one, other = UNITS[source], UNITS[target]
     if one.quantity != other.quantity:
         raise ValueError(f"{source} measures {one.quantity}, {target} measures {other.quantity}")

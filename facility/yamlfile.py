@@ -7,6 +7,7 @@ resolved here by the 1.2 core schema. `${NAME}` and `${NAME:-default}` are repla
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,10 +22,22 @@ from facility.errors import ConfigError, Problem
 MAX_FILE = 2_000_000
 """Bytes of one configuration file."""
 
+MAX_DEPTH = 32
+"""Levels of nesting; libyaml itself dies of a few ten thousand."""
+
+_BRACKET = re.compile(r"[\[\]{}]")
+_COMPACT = re.compile(rf"(?:[-?:][ \t]+){{{MAX_DEPTH}}}")
 _INT = re.compile(r"[-+]?[0-9]+")
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_TAGS = {
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "merge", "value")
+}
+"""What PyYAML itself gives a value without a tag; the value is resolved again here."""
+_SECRETS = ("password", "token")
+"""Keys whose values are never shown."""
 _WORDS: Mapping[str, object] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 Path_ = tuple[str | int, ...]
@@ -74,7 +87,7 @@ class Document:
             elif isinstance(part, str) and part.lstrip("-").isdigit() and (*path, int(part)) in self.lines:
                 path = (*path, int(part))
         last = location[-1] if location else ""
-        return path if not path or last in path or not isinstance(last, str) else (*path, last)
+        return path if not last or last in path or not isinstance(last, str) else (*path, last)
 
 
 def load(path: Path, *, name: str = "", env: Mapping[str, str] | None = None) -> Document:
@@ -87,7 +100,10 @@ def load(path: Path, *, name: str = "", env: Mapping[str, str] | None = None) ->
     if len(raw) > MAX_FILE:
         raise ConfigError([Problem(document.file, 0, "", f"{len(raw)} bytes; the limit is {MAX_FILE}")])
     try:
-        node = yaml.compose(raw.decode(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = raw.decode()
+        if _too_deep(text):
+            raise ConfigError([Problem(document.file, 0, "", f"is nested deeper than {MAX_DEPTH} levels")])
+        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except UnicodeDecodeError as error:
         raise ConfigError([Problem(document.file, 0, "", "is not UTF-8 text")]) from error
     except yaml.MarkedYAMLError as error:
@@ -119,8 +135,13 @@ class _Reader:
 
     def read(self, node: yaml.Node, path: Path_) -> object:
         self.document.lines[path] = node.start_mark.line + 1
+        if node.tag not in _TAGS:
+            self.problems.append(self.document.problem(path, f"the tag {node.tag!r} is not known here"))
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
+        if len(path) > MAX_DEPTH:
+            self.problems.append(self.document.problem(path, f"is nested deeper than {MAX_DEPTH} levels"))
+            return None
         if id(node) in self._open or len(self.document.lines) > 200_000:
             self.problems.append(self.document.problem(path, "an alias that contains itself, or far too many values"))
             return None
@@ -170,13 +191,26 @@ def resolve(text: str) -> object:
     """A plain scalar by the YAML 1.2 core schema; infinities and NaN stay text, nothing here wants them."""
     if text in _WORDS:
         return _WORDS[text]
+    if len(text) > 40:  # no number that means anything is longer, and int() refuses thousands of digits
+        return text
     if _INT.fullmatch(text):
         return int(text)
     if _HEX.fullmatch(text):
         return int(text, 16)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        number = float(text)
+        return text if math.isinf(number) else number
     return text
+
+
+def _too_deep(text: str) -> bool:
+    """Whether brackets or compact lists nest too deeply; brackets inside quotes count too, which only errs early."""
+    depth = 0
+    for bracket in _BRACKET.finditer(text):
+        depth = depth + 1 if bracket[0] in "[{" else max(0, depth - 1)
+        if depth > MAX_DEPTH:
+            return True
+    return _COMPACT.search(text) is not None
 
 
 def _dotted(path: Path_) -> str:
@@ -194,6 +228,7 @@ def _explain(item: object) -> str:
         return "unknown key"
     if kind == "missing":
         return "is missing"
-    given = error.get("input")
-    shown = "" if isinstance(given, dict | list) else f" (it is {given!r})"
+    given, place = error.get("input"), error.get("loc")
+    secret = isinstance(place, tuple) and place and place[-1] in _SECRETS
+    shown = "" if secret or isinstance(given, dict | list) else f" (it is {given!r})"
     return message.removeprefix("Value error, ") + shown

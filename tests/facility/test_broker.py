@@ -60,6 +60,7 @@ async def test_only_its_owner_reads_the_login(kind: Kind, tmp_path: Path) -> Non
             assert not any(broker.password in path.read_text(errors="replace") for path in secret)
 
 
+@pytest.mark.slow
 async def test_it_starts_again_on_the_same_port(kind: Kind, tmp_path: Path) -> None:
     port = free_port()
     for _ in range(2):
@@ -78,6 +79,7 @@ async def test_a_killed_broker_is_started_again_with_the_same_login(kind: Kind, 
             await bus.publish("here", b"1")
 
 
+@pytest.mark.slow
 async def test_mosquitto_keeps_retained_messages_over_a_stop(tmp_path: Path) -> None:
     require("mosquitto", "mosquitto")
     async with embedded_broker(tmp_path, prefer="mosquitto") as broker, connected(broker) as bus:
@@ -97,6 +99,7 @@ async def test_mosquitto_lets_an_oversized_payload_through_to_the_dead_letters(m
         assert len((await asyncio.wait_for(anext(aiter(messages)), 5)).payload) == 300_000
 
 
+@pytest.mark.slow
 async def test_a_leftover_of_a_killed_run_is_ended(kind: Kind, tmp_path: Path) -> None:
     port = free_port()
     async with embedded_broker(tmp_path, port=port, prefer=kind):
