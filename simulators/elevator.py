@@ -68,11 +68,11 @@ class Elevator(ElevatorState):
         """One step of the mechanics, then of the script."""
         self._dt = dt
         self.car.advance(dt)
+        if next(self._script, self) is self:
+            self._script = self._service()
         if self.fire and not self._recalled and not self._rescuing and not self.active & self._scripts.keys():
             self._reset()
             self._script = self._fire_recall()
-        if next(self._script, self) is self:
-            self._script = self._service()
         self._heat(dt)
 
     # what the lift does

@@ -46,6 +46,11 @@ class Pump:
         return self.freq > 1.0
 
 
+def relative_power(speed: float, load: float) -> float:
+    """Shaft power as a share of the rated one, at `speed` and a flow of `load` times the pump's own at that speed."""
+    return speed**3 * (0.30 + 0.68 * load)
+
+
 class PumpSet(Model):
     """A booster set of equal pumps that takes water from a supply of `inlet` MPa and holds `setpoint` MPa."""
 
@@ -199,7 +204,7 @@ class PumpSet(Model):
         share = pump.freq / FULL_SPEED
         count = max(1, len(self._running()))
         load = 0.0 if share < 0.1 else limited(self.flow / count / (self._rated_flow * share), 0.0, 1.3)
-        power = self._rated_power * share**3 * (0.30 + 0.68 * load)
+        power = self._rated_power * relative_power(share, load)
         pump.power = power if pump.running else 0.0
         relative = pump.power / self._rated_power
         pump.current = self._rated_current * (0.15 + 0.85 * relative) if pump.running else 0.0
