@@ -116,11 +116,12 @@ def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
     said = act.judgement
     moment = Moment(act.at, said.since, said.facts) if said else Moment(act.at, row.since, row.facts)
     historical = said is not None and said.historical
-    row = _moved(row, alarm, changes.at)
+    extra: dict[str, Any] = {}
     if event is Event.RAISE:
-        row = replace(row, told=False, since=moment.since, facts=dict(moment.facts), historical=historical)
-    if event is Event.ACKNOWLEDGE:
-        row = replace(row, acknowledged_by=act.actor)
+        extra = {"told": False, "since": moment.since, "facts": dict(moment.facts), "historical": historical}
+    elif event is Event.ACKNOWLEDGE:
+        extra = {"acknowledged_by": act.actor}
+    row = _moved(row, alarm, changes.at, extra)
     decision = decide(row, event.value, changes.routing, historical=historical)
     if event is Event.RAISE:
         row = _told(_with_ticket(changes, row, moment, historical=historical), decision)
@@ -194,7 +195,7 @@ def _open(changes: Changes, judgement: Judgement) -> AlarmRow:
     return row
 
 
-def _moved(row: AlarmRow, alarm: Alarm, at: int) -> AlarmRow:
+def _moved(row: AlarmRow, alarm: Alarm, at: int, extra: dict[str, Any]) -> AlarmRow:
     return replace(
         row,
         state=alarm.state,
@@ -207,6 +208,7 @@ def _moved(row: AlarmRow, alarm: Alarm, at: int) -> AlarmRow:
         shelved_until=alarm.shelved_until,
         changed_at=at,
         version=row.version + 1,
+        **extra,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, bindparam, insert, or_, select, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,8 +17,6 @@ from rules.transitions import Changes, Key
 T = TypeVar("T")
 CHUNK = 500
 """Values in one IN list; both databases bound the parameters of a statement."""
-EVERY = 200
-"""From this many keys on, all live alarms of the site are read at once."""
 
 
 async def known_judgements(connection: AsyncConnection, identities: Sequence[str]) -> set[str]:
@@ -33,31 +31,28 @@ async def known_judgements(connection: AsyncConnection, identities: Sequence[str
 
 
 async def live_alarms(connection: AsyncConnection, site: str, keys: set[Key]) -> dict[Key, AlarmRow]:
-    """The live alarm of each key, where there is one, locked until the transaction ends (ordered: no deadlock)."""
+    """The live alarm of each key, where there is one, locked until the transaction ends (in one order: no deadlock)."""
     table = schema.alarms
-    query = select(table).where(table.c.site == site, table.c.live.is_(True)).order_by(table.c.id).with_for_update()
-    if not keys:
-        return {}
-    if len(keys) < EVERY:
-        query = query.where(
-            or_(
-                *(
-                    (table.c.rule == rule) & (table.c.rule_index == n) & (table.c.asset == asset)
-                    for rule, n, asset in keys
-                )
-            )
+    found: dict[Key, AlarmRow] = {}
+    for assets in _chunks(sorted({asset for _, _, asset in keys})):
+        query = (
+            select(table)
+            .where(table.c.site == site, table.c.live.is_(True), table.c.asset.in_(assets))
+            .order_by(table.c.id)
+            .with_for_update()
         )
-    rows = [alarm_row(found) for found in (await connection.execute(query)).mappings()]
-    found = {(row.rule, row.rule_index, row.asset): row for row in rows}
-    return {key: row for key, row in found.items() if key in keys}
+        for mapping in (await connection.execute(query)).mappings():
+            key = (mapping["rule"], mapping["rule_index"], mapping["asset"])
+            if key in keys:
+                found[key] = alarm_row(mapping)
+    return found
 
 
 async def write(connection: AsyncConnection, changes: Changes) -> None:
     """Everything that the changes hold. The rows of `moved` are locked by the caller, and checked by version."""
-    opened = [values(row) for row in changes.opened.values()]
-    if opened:
-        await connection.execute(insert(schema.alarms), opened)
-    await _update_alarms(connection, changes)
+    await _update_alarms(connection, changes)  # first: an alarm that is over makes room for its next occurrence
+    if changes.opened:
+        await connection.execute(insert(schema.alarms), [values(row) for row in changes.opened.values()])
     if changes.tickets:
         await connection.execute(insert(schema.tickets), [values(ticket) for ticket in changes.tickets])
         await connection.execute(insert(schema.ticket_journal), changes.ticket_journal)
