@@ -64,7 +64,9 @@ class Collector(Generic[T]):
         """Seconds until a flush is due: 0 when it is, None when nothing waits."""
         if not self._items:
             return None
-        return 0.0 if self.full else max(0.0, self._items[0][0] + self.limits.age - now)
+        left = self._items[0][0] + self.limits.age - now
+        # a clock can't be asked to move by less than it resolves
+        return 0.0 if self.full or left < 0.001 else left
 
     def take(self) -> list[T]:
         """The oldest items, up to `limits.most` readings (at least one item, if there is any)."""
