@@ -34,7 +34,7 @@ fi
 
 echo "installing $lock (some 70 packages; the first time takes a minute or two)"
 if command -v uv >/dev/null; then
-    uv pip install -q --python .venv/bin/python -r "$lock"
+    uv pip install -q --compile-bytecode --python .venv/bin/python -r "$lock"
     uv pip install -q --python .venv/bin/python --no-deps -e .
 else
     .venv/bin/python -m pip install -q --disable-pip-version-check -r "$lock"

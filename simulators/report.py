@@ -86,13 +86,21 @@ def push_latencies(turns: Sequence[Turn], pushes: Sequence[Push]) -> list[Latenc
 def store_latencies(
     turns: Sequence[Turn], stored: Mapping[tuple[str, str], Sequence[tuple[int, int, Value]]]
 ) -> list[Latency]:
-    """Register change -> durable in the store: one figure a change that was read before the next one."""
+    """Register change -> durable in the store: one figure a change that was read before the next one.
+
+    A change that the next one undid before any poll saw it has no figure.
+    """
+    by_point: dict[tuple[str, str], list[Turn]] = defaultdict(list)
+    for turn in sorted(turns, key=lambda item: item.at):
+        by_point[turn.asset, turn.point].append(turn)
     found: list[Latency] = []
-    for turn in turns:
-        rows = stored.get((turn.asset, turn.point), ())
-        index = bisect_left(rows, turn.at, key=lambda row: row[0])
-        if index < len(rows) and rows[index][2] == turn.value:
-            found.append(float(rows[index][1] - turn.at))
+    for key, own in by_point.items():
+        rows = stored.get(key, ())
+        ends = [turn.at for turn in own[1:]] + [None]
+        for turn, end in zip(own, ends, strict=True):
+            index = bisect_left(rows, turn.at, key=lambda row: row[0])
+            if index < len(rows) and rows[index][2] == turn.value and (end is None or rows[index][0] < end):
+                found.append(float(rows[index][1] - turn.at))
     return found
 
 

@@ -25,6 +25,11 @@ def test_a_change_is_stored_when_the_next_reading_shows_it() -> None:
     assert store_latencies(TURNS, stored) == [650.0, 580.0]
 
 
+def test_a_change_that_no_poll_saw_is_not_measured() -> None:
+    stored = {("EL-01", "alarm.car_button"): [(4_500, 4_600, False), (9_500, 9_580, False)]}
+    assert store_latencies(TURNS, stored) == [580.0]
+
+
 def test_lost_counts_distinct_readings_only() -> None:
     result = report(Observed(sent=100, readings_stored=98, duplicated=1), ["elevator"])
     assert result["readings"] == {"sent": 100, "stored": 98, "lost": 2, "duplicated": 1}

@@ -1,0 +1,202 @@
+"""The command line: one program, each package's commands joined under it. Nothing imports this module."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import api.cli
+import dashboards.cli
+import gateway.cli
+import simulators.cli
+import typer
+import uvloop
+from gateway.check import check as check_cycles
+
+from caretaker_demo import Demo, Options, conclude, open_demo, play, scenario_file
+from caretaker_roles import ROLES, House, check_roles, open_house
+from facility.catalog import Catalog
+from facility.clock import SystemClock
+from facility.config import Site, load_site
+from facility.config import schema as site_schema
+from facility.errors import CaretakerError, ConfigError, Problem
+from rules.rulebook import Rulebook, load_rulebook
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Caretaker 守护: watches over a building's equipment."
+)
+STARTER = Path(__file__).parent / "facility" / "starter"
+log = logging.getLogger("caretaker")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="the site folder")]
+
+
+@app.command()
+def init(folder: Folder) -> None:
+    """Make a starter site folder, commented."""
+    if folder.exists() and any(folder.iterdir()):
+        raise typer.BadParameter(f"{folder} is not empty; name a new folder")
+    shutil.copytree(STARTER, folder, dirs_exist_ok=True)
+    typer.echo(f"{folder} is ready. Next: edit its files, then `caretaker check {folder}`")
+
+
+@app.command()
+def check(folder: Folder) -> None:
+    """Tell every problem of a site folder at once, with file and line; exit 1 if there is one."""
+    site, catalog, rulebook = _load(folder)
+    points = sum(len(catalog.profiles[device.profile].points) for device in site.devices)
+    typer.echo(
+        f"{folder}: no problems. {len(site.assets)} assets, {len(site.devices)} devices, {points} points, "
+        f"{len(rulebook.rules)} rules, {len(site.channels)} channels"
+    )
+
+
+@app.command()
+def run(
+    folder: Folder,
+    roles: Annotated[str, typer.Option(help=f"some of {', '.join(ROLES)}, gateway:ID; comma between")] = "",
+) -> None:
+    """Run the named roles of a site (all, if none are named) until Ctrl-C."""
+    site, catalog, rulebook = _load(folder)
+    names = [name.strip() for name in roles.split(",") if name.strip()] or list(ROLES)
+    problems = check_roles(site, names)
+    if problems:
+        _fail("\n".join(problems))
+    _until_stopped(lambda: _run(House(site, catalog, rulebook, SystemClock()), names))
+
+
+async def _run(house: House, names: list[str]) -> None:
+    async with open_house(house, names):
+        typer.echo(f"running {', '.join(names)} of {house.site.id}" + (f"; {house.address}" if house.address else ""))
+        await house.wait()
+
+
+@app.command()
+def demo(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    for_: Annotated[str, typer.Option("--for", help="how long, such as 60s or 5m; until Ctrl-C if not given")] = "",
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="how fast the simulated time runs")] = 1.0,
+    scenario: Annotated[str, typer.Option(help="a shipped scenario (tour) or a file")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="of API and console; 0 takes a free one")] = 8000,
+    report: Annotated[Path | None, typer.Option(help="write what the run proved as JSON")] = None,
+    seed: Annotated[int, typer.Option(help="of the simulation")] = 1,
+) -> None:
+    """Run a simulated building with all roles on this machine."""
+    file = scenario_file(scenario) if scenario else None
+    if file and not file.exists():
+        _fail(f"there is no scenario {scenario!r}: name a shipped one (tour) or a YAML file")
+    folder = Path(tempfile.mkdtemp(prefix="caretaker-demo-"))
+    options = Options(folder, file, _seconds(for_) if for_ else None, speed, port, seed)
+    try:
+        _until_stopped(lambda: _demo(options, report))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _demo(options: Options, report: Path | None) -> None:
+    async with open_demo(options, SystemClock(), typer.echo) as running:
+        _welcome(running)
+        stopped = False
+        try:
+            await play(running, options, typer.echo)
+        except asyncio.CancelledError:
+            stopped = True
+            if report is None:
+                raise
+        if report is not None or options.seconds is not None:
+            outcome = await conclude(running)
+            text = json.dumps(outcome, indent=1)
+            if report:
+                await asyncio.to_thread(report.write_text, text + "\n")
+            typer.echo(text)
+        if stopped:
+            raise asyncio.CancelledError
+
+
+def _welcome(running: Demo) -> None:
+    typer.echo(
+        f"\n  Caretaker 守护 is running: {running.address}/\n"
+        f"  user {'operator'}   password {running.password}   (made for this run)\n"
+        f"  Ctrl-C stops it\n"
+    )
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of site.yaml, for editors."""
+    typer.echo(json.dumps(site_schema(), indent=1, ensure_ascii=False))
+
+
+def _load(folder: Path) -> tuple[Site, Catalog, Rulebook]:
+    """The whole site, or every problem of it on stderr and exit 1."""
+    problems: list[Problem] = []
+    try:
+        site, catalog = load_site(folder)
+        rulebook = load_rulebook(site, catalog)
+        problems = [Problem(str(folder / "devices.yaml"), 0, "", text) for text in check_cycles(site, catalog)]
+    except ConfigError as error:
+        problems = list(error.problems)
+    if problems:
+        _fail("\n".join(str(problem) for problem in problems) + f"\n{len(problems)} problem(s); nothing was started")
+    return site, catalog, rulebook
+
+
+def _fail(message: str) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+def _seconds(text: str) -> float:
+    """60s, 5m, 2h or plain seconds."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    with suppress(ValueError):
+        if float(number) > 0:
+            return float(number) * unit
+    raise typer.BadParameter(f"{text!r} is no duration, such as 60s or 5m")
+
+
+def _until_stopped(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run to the end, or until SIGINT or SIGTERM; a second signal stops at once. Our own errors exit 1, in words."""
+
+    async def guarded() -> None:
+        task = asyncio.ensure_future(work())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await task
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
+    )
+    for noisy in ("httpx", "nicegui", "uvicorn.error", "alembic", "pymodbus.logging"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        uvloop.run(guarded())
+    except CaretakerError as error:
+        _fail(str(error))
+
+
+app.command("plan")(gateway.cli.plan)
+app.command("simulate")(simulators.cli.simulate)
+app.add_typer(api.cli.user_app, name="user", help="People who may log in.")
+app.add_typer(api.cli.token_app, name="token", help="Tokens for programs.")
+app.add_typer(dashboards.cli.app, name="dashboards", help="Grafana boards as code.")
+
+
+def main() -> None:
+    """Entry point of the `caretaker` program."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

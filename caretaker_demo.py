@@ -1,0 +1,218 @@
+"""The demonstration: a simulated building and all roles in one process, real Modbus TCP and MQTT between them.
+
+It runs in a folder of its own that is gone afterwards, on free ports, with a freshly made password, and can write what
+it proved as a report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import os
+import secrets
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from api.accounts import Accounts
+from api.auth import Passwords, Role
+from caretaker_roles import ROLES, House, open_house
+from facility.assets import Device
+from facility.catalog import Catalog
+from facility.clock import Clock
+from facility.config import Site, load_site
+from facility.points import Kind
+from facility.readings import Value
+from facility.settings import ApiSettings, ChannelSettings
+from facility.wire import Batch
+from rules.rulebook import load_rulebook
+from simulators.phone import Phone, phone
+from simulators.report import Observed, Push, Turn, report
+from simulators.scenario import Scenario, load_scenario
+from simulators.service import Simulation
+
+log = logging.getLogger(__name__)
+
+DEMO_SITE = Path(__file__).parent / "simulators" / "demo"
+USER = "operator"
+EMERGENCY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `caretaker demo` was asked for. `seconds` None runs until it is stopped; `scenario` None plays none."""
+
+    folder: Path
+    scenario: Path | None = None
+    seconds: float | None = None
+    speed: float = 1.0
+    port: int = 8000
+    seed: int = 1
+
+
+@dataclass
+class Stored:
+    """When each discrete reading became durable: (asset, point) -> [(reading instant, durable instant, value)]."""
+
+    points: frozenset[tuple[str, str]]
+    rows: dict[tuple[str, str], list[tuple[int, int, Value]]] = field(default_factory=lambda: defaultdict(list))
+
+    def observe(self, _gateway: str, batch: Batch, at: int) -> None:
+        """Called for every batch that is in the store."""
+        for sample in batch.samples:
+            for point, value in sample.values.items():
+                if (sample.asset, point) in self.points:
+                    self.rows[sample.asset, point].append((sample.at, at, value))
+
+
+@dataclass
+class Demo:
+    """A running demonstration."""
+
+    house: House
+    simulation: Simulation
+    phone: Phone
+    stored: Stored
+    password: str
+    started: float
+
+    @property
+    def address(self) -> str:
+        """Where the console is."""
+        return self.house.address
+
+
+def scenario_file(name: str) -> Path:
+    """The file of a shipped scenario, or the path itself."""
+    shipped = DEMO_SITE / "scenarios" / f"{name}.yaml"
+    return shipped if shipped.exists() else Path(name)
+
+
+@asynccontextmanager
+async def open_demo(options: Options, clock: Clock, tell: Callable[[str], None]) -> AsyncIterator[Demo]:
+    """Start everything; stops it on leaving. `tell` hears one line for each step, so that nobody waits in silence."""
+    site, catalog = load_site(DEMO_SITE, env=os.environ)
+    rulebook = load_rulebook(site, catalog)
+    password = secrets.token_urlsafe(12)
+    async with phone(clock) as receiver:
+        site = demo_site(site, options, receiver)
+        discrete = _turning(site, catalog)
+        stored = Stored(discrete)
+        house = House(site, catalog, rulebook, clock, observer=stored.observe)
+        async with open_house(house, ["broker"]):
+            tell(f"broker on {house.broker.host}:{house.broker.port}")
+            simulation = Simulation(
+                site, catalog, bus=await house.bus("simulation"), clock=clock, seed=options.seed, speed=options.speed
+            )
+            ports = await simulation.start(ports="free")
+            house.site = site = dataclasses.replace(site, devices=_rewired(site, ports))
+            tell(f"{len(site.devices)} simulated devices, {len(site.assets)} assets")
+            house.spawn("simulation", simulation.run())
+            for role in ("ingest", "rules", "api", "gateway"):
+                await ROLES[role](house)
+            accounts = Accounts(await house.records())
+            digest = Passwords().hash_now(password)
+            await accounts.add(USER, Role.ADMIN, language="zh", password_hash=digest, at=clock.ms(), actor="demo")
+            yield Demo(house, simulation, receiver, stored, password, clock.monotonic())
+            await simulation.stop()
+
+
+def demo_site(site: Site, options: Options, receiver: Phone) -> Site:
+    """The demo site with its data in `options.folder`, its API on `options.port`, and the phone as a channel."""
+    settings = site.settings.model_copy(update={"api": ApiSettings(port=options.port)})
+    channel = ChannelSettings(id="phone", kind="webhook", url=receiver.url, language="zh")
+    routes = tuple(route.model_copy(update={"to": [*route.to, channel.id]}) for route in site.routes)
+    return dataclasses.replace(
+        site, folder=options.folder, settings=settings, channels=(*site.channels, channel), routes=routes
+    )
+
+
+async def play(demo: Demo, options: Options, tell: Callable[[str], None]) -> None:
+    """Play the scenario and run for the time asked; for ever without one. Raises what a failing role raised."""
+    work: list[asyncio.Task[None]] = [asyncio.create_task(demo.house.wait(), name="roles")]
+    if options.scenario:
+        scenario: Scenario = load_scenario(options.scenario, demo.simulation.faults)
+        tell(f"scenario {options.scenario.stem}: {len(scenario.actions)} actions")
+        work.append(asyncio.create_task(demo.simulation.play(scenario), name="scenario"))
+    try:
+        deadline = None if options.seconds is None else demo.started + options.seconds
+        while deadline is None or (left := deadline - demo.house.clock.monotonic()) > 0:
+            done, _ = await asyncio.wait(
+                work, timeout=left if deadline is not None else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()
+                work.remove(task)
+    finally:
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+
+
+async def conclude(demo: Demo, *, patience: float = 10.0) -> dict[str, object]:
+    """Stop polling, let every queue run empty, and say what the run proved."""
+    house = demo.house
+    seconds = house.clock.monotonic() - demo.started
+    rss = psutil.Process().memory_info().rss
+    rss += sum(child.memory_info().rss for child in psutil.Process().children(recursive=True))
+    for gateway in house.gateways:
+        gateway.stop()
+    await asyncio.wait([house.tasks[name] for name in house.site.gateways], timeout=patience)
+    records = await house.records()
+    deadline = house.clock.monotonic() + patience
+    while (await records.counts()).outbox_pending and house.clock.monotonic() < deadline:
+        await house.clock.sleep(0.05)
+    totals = await (await house.store()).totals()
+    counts = await records.counts()
+    observed = Observed(
+        seconds=seconds,
+        sent=sum(gateway.sent for gateway in house.gateways),
+        readings_stored=totals.readings,
+        duplicated=totals.duplicated,
+        alarms=counts.by_class,
+        emergencies=counts.emergencies,
+        tickets=counts.tickets,
+        pushes_sent=counts.sent,
+        pushes_failed=counts.dead,
+        rss_mb=rss / 1e6,
+        turns=[Turn(change.asset, change.point, change.at_ms, change.value) for change in demo.simulation.changes],
+        pushes=[push for item in demo.phone.received if (push := _push(item.body, item.at))],
+        stored=demo.stored.rows,
+    )
+    return report(observed, list(house.catalog.classes))
+
+
+def _push(body: Mapping[str, object], at: int) -> Push | None:
+    """A received raise as the report wants it; None for any other message."""
+    facts = body.get("facts")
+    since, raised = body.get("since"), body.get("at")
+    if body.get("event") != "raise" or not isinstance(facts, Mapping):
+        return None
+    if not isinstance(since, int) or not isinstance(raised, int):
+        return None
+    return Push(str(body.get("asset")), tuple(str(key) for key in facts), since, raised, at)
+
+
+def _turning(site: Site, catalog: Catalog) -> frozenset[tuple[str, str]]:
+    """(asset, point) of every discrete and enum point of the site."""
+    return frozenset(
+        (asset.id, point.key)
+        for asset in site.assets.values()
+        for point in catalog.classes[asset.asset_class].points.values()
+        if point.kind in (Kind.DISCRETE, Kind.ENUM)
+    )
+
+
+def _rewired(site: Site, ports: Mapping[str, tuple[str, int]]) -> tuple[Device, ...]:
+    """The site's devices at the addresses where the simulated hardware really listens."""
+    return tuple(
+        dataclasses.replace(device, host=ports[device.id][0], port=ports[device.id][1])
+        if device.id in ports
+        else device
+        for device in site.devices
+    )

@@ -1,0 +1,278 @@
+"""The roles of one process: what each needs, made once, started in order, stopped backwards.
+
+A role is an entry in `ROLES`. Roles never see each other: what one needs of another is handed to it here as a function.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from rules.service import Rules
+
+from api.app import create_app
+from api.deps import Deps
+from api.live import LiveCache
+from api.server import serve
+from facility.broker import embedded_broker
+from facility.bus import Message
+from facility.catalog import Catalog
+from facility.clock import Clock
+from facility.config import Site
+from facility.errors import CaretakerError
+from facility.mqtt_bus import Broker, MqttBus
+from facility.wire import Batch
+from gateway.service import Gateway, new_boot, will
+from gateway.spool import FileSpool
+from ingest.deadletters import DeadLetters
+from ingest.open import open_store
+from ingest.service import Ingest
+from ingest.store import ReadingStore
+from rules.channels import open_channels
+from rules.commands import Commands
+from rules.notify import Routing
+from rules.records import Records, open_records
+from rules.rulebook import Rulebook
+
+log = logging.getLogger(__name__)
+
+VERSION = "0.1.0"
+DEAD_LETTERS = "data/deadletters.sqlite"
+Observer = Callable[[str, Batch, int], None]
+
+
+class RoleError(CaretakerError):
+    """The named roles can't run together like this; says what to change."""
+
+
+@dataclass
+class House:
+    """One process's share of a site. Use as `async with open_house(...)`; `wait` ends only when a role fails."""
+
+    site: Site
+    catalog: Catalog
+    rulebook: Rulebook
+    clock: Clock
+    observer: Observer | None = None
+    broker: Broker = field(default_factory=Broker)
+    gateways: list[Gateway] = field(default_factory=list)
+    ingest: Ingest | None = None
+    rules: Rules | None = None
+    address: str = ""
+    metrics: dict[str, Callable[[], Mapping[str, float]]] = field(default_factory=dict)
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _store: ReadingStore | None = None
+    _records: Records | None = None
+    _dead_letters: DeadLetters | None = None
+
+    async def bus(self, role: str, *, last_will: Message | None = None) -> MqttBus:
+        """A connection of its own for a role; it stays until the house is left."""
+        client = f"caretaker-{self.site.id}-{role}-{secrets.token_hex(4)}"
+        return await self.stack.enter_async_context(MqttBus(self.broker, client_id=client, will=last_will))
+
+    async def store(self) -> ReadingStore:
+        """The readings store, opened once."""
+        if self._store is None:
+            self._store = await open_store(self.site.settings.readings, site=self.site, catalog=self.catalog)
+            self.stack.push_async_callback(self._store.close)
+        return self._store
+
+    async def records(self) -> Records:
+        """Alarms, tickets and people, opened once."""
+        if self._records is None:
+            opened = open_records(self.site.settings.records, self.site.folder)
+            self._records = await self.stack.enter_async_context(opened)
+        return self._records
+
+    def dead_letters(self) -> DeadLetters:
+        """What could not be stored, opened once."""
+        if self._dead_letters is None:
+            self._dead_letters = DeadLetters(self.site.path(DEAD_LETTERS))
+            self.stack.callback(self._dead_letters.close)
+        return self._dead_letters
+
+    def spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
+        """Run a role until the house is left."""
+        self.tasks[name] = asyncio.create_task(work, name=name)
+
+    async def wait(self) -> None:
+        """Wait until a role ends, which it does only by failing; raises what it raised."""
+        done, _ = await asyncio.wait(self.tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+            raise RoleError(f"the role {task.get_name()} ended by itself")
+
+    async def stop(self) -> None:
+        """Cancel the roles, the newest first, each given time to flush."""
+        for name, task in reversed(self.tasks.items()):
+            task.cancel()
+            with suppress(asyncio.CancelledError, asyncio.TimeoutError):
+                await asyncio.wait_for(task, 5)
+            log.info("stopped %s", name)
+        self.tasks.clear()
+
+
+async def start_broker(house: House) -> None:
+    """A broker of our own, on loopback."""
+    settings = house.site.settings.broker
+    port = 0 if settings.port == 1883 else settings.port
+    house.broker = await house.stack.enter_async_context(embedded_broker(house.site.path("data/broker"), port=port))
+
+
+async def start_ingest(house: House) -> None:
+    """Readings into the store."""
+    bus = await house.bus("ingest")
+    store = await house.store()
+    house.ingest = Ingest(
+        house.site,
+        house.catalog,
+        bus=bus,
+        store=store,
+        dead_letters=house.dead_letters(),
+        clock=house.clock,
+        observer=house.observer,
+    )
+    house.metrics["ingest"] = house.ingest.metrics
+    house.spawn("ingest", house.ingest.run())
+
+
+async def start_rules(house: House) -> None:
+    """Alarms, tickets, messages."""
+    store = await house.store()
+    house.rules = Rules(
+        house.site,
+        house.catalog,
+        house.rulebook,
+        bus=await house.bus("rules"),
+        records=await house.records(),
+        channels=open_channels(house.site.channels),
+        clock=house.clock,
+        history=store.samples,
+    )
+    house.metrics["rules"] = house.rules.metrics
+    house.spawn("rules", house.rules.run())
+
+
+async def start_api(house: House) -> None:
+    """HTTP, live stream, console. Returns when it answers."""
+    settings = house.site.settings.api
+    bus = await house.bus("api")
+    store = await house.store()
+    live = LiveCache(house.site, house.catalog, bus=bus, clock=house.clock, store=store)
+    records = await house.records()
+    deps = Deps(
+        site=house.site,
+        catalog=house.catalog,
+        store=store,
+        records=records,
+        commands=Commands(records, Routing.of(house.site)),
+        dead_letters=house.dead_letters(),
+        bus=bus,
+        clock=house.clock,
+        live=live,
+        metrics=lambda: {name: metrics() for name, metrics in house.metrics.items()},
+        version=VERSION,
+    )
+    if house.ingest:
+        deps.gaps = house.ingest.gaps
+    app = create_app(deps)
+    answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    scheme = "https" if settings.tls_certificate else "http"
+
+    def ready(host: str, port: int) -> None:
+        answered.set_result(f"{scheme}://{host}:{port}")
+
+    house.spawn("live", live.run())
+    certificate = house.site.path(settings.tls_certificate) if settings.tls_certificate else None
+    key = house.site.path(settings.tls_key) if settings.tls_key else None
+    house.spawn("api", serve(app, settings.host, settings.port, ready=ready, certificate=certificate, key=key))
+    await asyncio.wait([answered, house.tasks["api"]], return_when=asyncio.FIRST_COMPLETED)
+    if not answered.done():
+        house.tasks["api"].result()
+    house.address = answered.result()
+
+
+async def start_gateway(house: House) -> None:
+    """Every gateway of the site."""
+    for name in house.site.gateways:
+        await start_one_gateway(house, name)
+
+
+async def start_one_gateway(house: House, name: str) -> None:
+    """One gateway with its spool and its own connection, whose last will says that it is gone."""
+    settings = house.site.settings.spool
+    boot = new_boot()
+    file = house.site.path(settings.directory) / f"{name}.sqlite"
+    spool = FileSpool(file, limit=settings.megabytes * 1_000_000, synchronous=settings.synchronous)
+    bus = await house.bus(name, last_will=will(house.site.id, name, boot))
+    gateway = Gateway(
+        house.site, name, house.catalog, bus=bus, spool=spool, clock=house.clock, boot=boot, version=VERSION
+    )
+    house.gateways.append(gateway)
+    house.metrics[f"gateway_{name}"] = lambda: gateway_metrics(gateway)
+    house.spawn(name, gateway.run())
+
+
+def gateway_metrics(gateway: Gateway) -> Mapping[str, float]:
+    """A gateway in figures, from its status."""
+    status = gateway.status()
+    states = [device.state for device in status.devices.values()]
+    return {
+        "readings_sent": status.sent,
+        "last_seq": status.last_seq,
+        "spool_batches": status.spool_batches,
+        "spool_bytes": status.spool_bytes,
+        "readings_shed": status.shed,
+        "devices_up": states.count("up"),
+        "devices_failing": states.count("failing"),
+        "devices_down": states.count("down"),
+    }
+
+
+ROLES: Mapping[str, Callable[[House], Awaitable[None]]] = {
+    "broker": start_broker,
+    "ingest": start_ingest,
+    "rules": start_rules,
+    "api": start_api,
+    "gateway": start_gateway,
+}
+"""In the order of starting."""
+
+
+def check_roles(site: Site, roles: Sequence[str]) -> list[str]:
+    """What is wrong with running these roles in one process; empty when nothing is."""
+    known = set(ROLES) | {f"gateway:{name}" for name in site.gateways}
+    problems = [f"there is no role {role!r}; known: {', '.join(sorted(known))}" for role in roles if role not in known]
+    wanted = {role.partition(":")[0] for role in roles}
+    if site.settings.broker.embedded and "broker" not in wanted:
+        problems.append("broker.embedded serves only its own process: name broker.host in site.yaml, or run all roles")
+    together = {"ingest", "rules", "api"}
+    if site.settings.readings.kind == "duckdb" and wanted & together and not together <= wanted:
+        problems.append("a DuckDB file belongs to one process: run ingest, rules and api together, or use InfluxDB")
+    return problems
+
+
+@asynccontextmanager
+async def open_house(house: House, roles: Sequence[str]) -> AsyncIterator[House]:
+    """Start the roles (in the order of ROLES, whatever the order given); stop them backwards on leaving."""
+    problems = check_roles(house.site, roles)
+    if problems:
+        raise RoleError("; ".join(problems))
+    settings = house.site.settings.broker
+    house.broker = Broker(settings.host, settings.port, settings.username, settings.password, settings.tls)
+    async with house.stack:
+        try:
+            for name, start in ROLES.items():
+                if name in roles and not (name == "broker" and not settings.embedded):
+                    await start(house)
+                for role in roles:
+                    if role.startswith(f"{name}:"):
+                        await start_one_gateway(house, role.partition(":")[2])
+            yield house
+        finally:
+            await house.stop()
