@@ -12,6 +12,7 @@ TIMEOUT = 5.0
 """Seconds for each of: connecting, sending, waiting for the answer."""
 AGAIN = frozenset({408, 425, 429})
 """Answers of the 400s that mean later, not never."""
+MAX_PORT = 65_535
 KEPT = 200
 """Bytes of a refusal that are kept."""
 LONGEST = 65_536
@@ -41,6 +42,8 @@ class WebhookChannel:
     async def send(self, message: Message) -> None:
         """Return on 2xx; ChannelError otherwise."""
         try:
+            if (httpx.URL(self._url).port or 0) > MAX_PORT:
+                raise httpx.InvalidURL(f"ports end at {MAX_PORT}")  # httpx itself would only find out in the socket
             request = self._client.build_request(
                 "POST", self._url, content=msgspec.json.encode(message), headers={"Idempotency-Key": message.key}
             )
@@ -49,7 +52,7 @@ class WebhookChannel:
                 text = await _beginning(answer)
             finally:
                 await answer.aclose()
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError) as error:
             raise ChannelError(self.name, f"the address is unusable: {error}", retry=False) from error
         except httpx.HTTPError as error:
             raise ChannelError(self.name, f"{type(error).__name__} {error}".strip(), retry=True) from error

@@ -29,7 +29,7 @@ class Cluster:
     def create(self) -> None:
         """initdb, without waiting for the disk: tests lose nothing by a power cut."""
         self._run(str(self._binaries / "initdb"), "-D", str(self._folder), "-A", "trust", "-U", "postgres", "-N")
-        settings = f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = ''\n"
+        settings = f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = ''\nfsync = off\n"
         with (self._folder / "postgresql.conf").open("a") as file:
             file.write(settings)
 
