@@ -61,9 +61,12 @@ class Stored:
 
     points: frozenset[tuple[str, str]]
     rows: dict[tuple[str, str], list[tuple[int, int, Value]]] = field(default_factory=lambda: defaultdict(list))
+    first: int = 0
+    """The instant (ms) of the first durable reading."""
 
     def observe(self, _gateway: str, batch: Batch, at: int) -> None:
         """Called for every batch that is in the store."""
+        self.first = self.first or at
         for sample in batch.samples:
             for point, value in sample.values.items():
                 if (sample.asset, point) in self.points:
@@ -180,6 +183,7 @@ async def conclude(demo: Demo, *, patience: float = 10.0) -> dict[str, object]:
         pushes_sent=counts.sent,
         pushes_failed=counts.dead,
         rss_mb=rss / 1e6,
+        first_value_s=demo.stored.first / 1000 - psutil.Process().create_time() if demo.stored.first else None,
         turns=[Turn(change.asset, change.point, change.at_ms, change.value) for change in demo.simulation.changes],
         pushes=[push for item in demo.phone.received if (push := _push(item.body, item.at))],
         stored=demo.stored.rows,

@@ -56,6 +56,7 @@ class Observed:
     pushes_sent: int = 0
     pushes_failed: int = 0
     rss_mb: float = 0.0
+    first_value_s: float | None = None
     turns: Sequence[Turn] = ()
     pushes: Sequence[Push] = ()
     stored: Mapping[tuple[str, str], Sequence[tuple[int, int, Value]]] = field(default_factory=dict)
@@ -134,4 +135,5 @@ def report(observed: Observed, classes: Sequence[str]) -> dict[str, object]:
             "change_to_store_count": len(stores),
         },
         "rss_mb": round(observed.rss_mb, 1),
+        "first_value_s": observed.first_value_s and round(observed.first_value_s, 2),
     }
