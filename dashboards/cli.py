@@ -1,0 +1,112 @@
+"""`caretaker dashboards`: boards as files for provisioning, or pushed to a Grafana."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dashboards import build as building
+from dashboards.push import Grafana, PushError
+from dashboards.push import push as push_all
+from dashboards.sources import Access, sources
+from facility.catalog import Catalog
+from facility.config import Site, load_site
+from facility.errors import ConfigError
+
+app = typer.Typer(no_args_is_help=True)
+Folder = Annotated[Path, typer.Argument(help="site folder / 站点目录")]
+Languages = Annotated[
+    list[str] | None, typer.Option("--language", help="zh, en; all of the site's if not given / 语言")
+]
+
+
+@app.callback()
+def _commands() -> None:
+    """Grafana boards as code / Grafana 看板."""
+
+
+@app.command()
+def build(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="where to write / 输出目录")],
+    language: Languages = None,
+) -> None:
+    """Write boards and provisioning files / 生成看板与预置文件."""
+    site, catalog = _site(folder)
+    written = building.write(site, catalog, _languages(site, language), out)
+    typer.echo(f"{len(written)} files in {out} / 已写入 {len(written)} 个文件")
+
+
+@app.command()
+def push(
+    folder: Folder,
+    *,
+    url: Annotated[str, typer.Option(help="Grafana's address / Grafana 地址")],
+    token_from: Annotated[
+        str, typer.Option("--token-env", help="environment variable with its token / 令牌所在环境变量")
+    ] = "GRAFANA_TOKEN",
+    api_url: Annotated[str, typer.Option(help="the API as Grafana reaches it / Grafana 访问 API 的地址")] = "",
+    api_from: Annotated[
+        str,
+        typer.Option("--api-token-env", help="environment variable with a token for the API / API 令牌所在环境变量"),
+    ] = "CARETAKER_API_TOKEN",
+    language: Languages = None,
+) -> None:
+    """Set up folders, data sources and boards; doing it twice changes nothing / 推送到 Grafana，可重复执行."""
+    site, catalog = _site(folder)
+    languages = _languages(site, language)
+    settings = site.settings
+    scheme = "https" if settings.api.tls_certificate else "http"
+    access = Access(
+        api_url or f"{scheme}://{settings.api.host}:{settings.api.port}",
+        _secret(api_from),
+        settings.readings.token,
+    )
+    try:
+        done = push_all(
+            Grafana(url, _secret(token_from)),
+            site.id,
+            building.boards(site, catalog, languages),
+            folders={name: building.folder_title(site, name) for name in languages},
+            sources=sources(settings.readings, access),
+        )
+    except PushError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    for item in done:
+        typer.echo(f"{item.how:<10}{item.what}: {item.name}")
+
+
+def _site(folder: Path) -> tuple[Site, Catalog]:
+    try:
+        site, catalog = load_site(folder)
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from error
+    if site.settings.readings.kind != "influxdb":
+        typer.echo(
+            "this site keeps its readings in DuckDB: panels of readings stay empty until `readings` names an InfluxDB"
+            " / 本站点读数存于 DuckDB：配置 InfluxDB 之前，读数面板为空",
+            err=True,
+        )
+    return site, catalog
+
+
+def _languages(site: Site, wanted: list[str] | None) -> tuple[str, ...]:
+    unknown = sorted(set(wanted or ()) - {"zh", "en"})
+    if unknown:
+        typer.echo(f"there is no language {unknown[0]!r}; known: zh, en / 未知语言", err=True)
+        raise typer.Exit(2)
+    return tuple(dict.fromkeys(wanted)) if wanted else site.languages
+
+
+def _secret(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        typer.echo(f"the environment variable {name} is not set / 未设置环境变量 {name}", err=True)
+        raise typer.Exit(2)
+    return value

@@ -1,0 +1,111 @@
+"""One board per asset class, made from the points that the site's devices give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from dashboards import panels, queries
+from dashboards.board import board, chosen_asset
+from dashboards.panels import Json
+from dashboards.tables import LIVE_VALUES, alarms_of, columns
+from dashboards.texts import ASSET, COUNTERS, CRITICAL, GROUPS, LIVE, MEASURED, STATES, TEXTS
+from facility.catalog import Catalog
+from facility.config import Site
+from facility.points import Kind, Label, Point
+from facility.units import symbol
+
+LINES = 8
+"""Measurements on one plot."""
+BANDS = 16
+"""States in one timeline."""
+STATS = 16
+"""Counters in one panel."""
+OPEN_ROWS = 3
+"""Rows that show their panels at once; the others ask nothing until they are opened."""
+
+
+def classes_of(site: Site) -> tuple[str, ...]:
+    """The asset classes that the site has, in the order of its assets."""
+    return tuple(dict.fromkeys(asset.asset_class for asset in site.assets.values()))
+
+
+def dashboard(site: Site, catalog: Catalog, asset_class: str, language: str) -> Json:
+    """The board of one class: critical states, then a row for each group of points, one asset at a time."""
+    shown = points_of(site, catalog, asset_class)
+    assets = [asset for asset in site.assets.values() if asset.asset_class == asset_class]
+    groups: dict[str, list[Point]] = {}
+    for point in shown:
+        groups.setdefault(re.split(r"[.\[]", point.key)[0], []).append(point)
+    critical = [point for point in shown if point.critical and point.states and not point.index]
+    content = [*_top(site, asset_class, critical, language)]
+    for number, (group, points) in enumerate(groups.items()):
+        inside = list(_group(site, asset_class, points, language))
+        title = GROUPS.get(group, Label(group, group)).to(language)
+        content.append(panels.row(title, inside, collapsed=number >= OPEN_ROWS))
+    return board(
+        site,
+        asset_class,
+        catalog.classes[asset_class].label,
+        content,
+        language=language,
+        variables=[chosen_asset(assets, ASSET.to(language), language)],
+        annotations=[queries.marks(site.id, language, asset=queries.SELECTED)],
+    )
+
+
+def points_of(site: Site, catalog: Catalog, asset_class: str) -> list[Point]:
+    """Every point that some device of the site gives for this class, in the order of the class."""
+    keys: set[str] = set()
+    for device in site.devices:
+        if site.assets[device.asset].asset_class != asset_class:
+            continue
+        for key in device.points or catalog.profiles[device.profile].points:
+            keys.add(device.rename.get(key, key))
+    known = catalog.classes[asset_class].points
+    # an index that only a payload knows: as far as the device's other points of the same thing go
+    seen = {(key.partition("[")[0], known[key].index) for key in keys if key in known and known[key].index}
+    wanted = {
+        key
+        for key, point in known.items()
+        if key in keys or (point.template in keys and (key.partition("[")[0], point.index) in seen)
+    }
+    return [point for key, point in known.items() if key in wanted]
+
+
+def _top(site: Site, asset_class: str, critical: Sequence[Point], language: str) -> Iterator[Json]:
+    yield alarms_of(site, asset_class, language)
+    live = queries.api(f"/api/v1/latest?asset={queries.SELECTED}", columns(LIVE_VALUES, language))
+    yield panels.table(LIVE.to(language), [live], width=12)
+    for part in _parts(critical, BANDS):
+        target = queries.readings(site.id, asset_class, part, language)
+        yield panels.state_timeline(CRITICAL.to(language), [target], part, language)
+
+
+def _group(site: Site, asset_class: str, points: Sequence[Point], language: str) -> Iterator[Json]:
+    analog = [point for point in points if point.kind is Kind.ANALOG]
+    for unit in dict.fromkeys(point.unit for point in analog):
+        for part in _parts([point for point in analog if point.unit == unit], LINES):
+            target = queries.readings(site.id, asset_class, part, language)
+            yield panels.timeseries(_title(part, MEASURED, language), [target], unit=unit)
+    states = [point for point in points if point.kind in (Kind.DISCRETE, Kind.ENUM)]
+    for part in _parts(states, BANDS):
+        target = queries.readings(site.id, asset_class, part, language)
+        yield panels.state_timeline(STATES.to(language), [target], part, language)
+    for kind, title in ((Kind.COUNTER, COUNTERS), (Kind.TEXT, TEXTS)):
+        for part in _parts([point for point in points if point.kind is kind], STATS):
+            target = queries.newest(site.id, asset_class, part, language)
+            yield panels.stat(title.to(language), [target], part, language)
+
+
+def _title(points: Sequence[Point], several: Label, language: str) -> str:
+    """The label of the only point, else a word for several and the unit."""
+    if len(points) == 1:
+        return points[0].label.to(language)
+    symbol = symbol(points[0].unit)
+    return f"{several.to(language)} ({symbol})" if symbol else several.to(language)
+
+
+def _parts(points: Sequence[Point], size: int) -> Iterator[Sequence[Point]]:
+    for start in range(0, len(points), size):
+        yield points[start : start + size]
