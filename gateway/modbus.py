@@ -125,6 +125,7 @@ class ModbusConnection:
             raise self._silence(device, timeout) from error
         finally:
             self._asking = False
+        _not_cancelled()
         self._silent = 0
         return self._checked(device, read, response)
 
@@ -201,6 +202,13 @@ class ModbusConnection:
         future = self._client.ctx.response_future if self._client else None
         if self._asking and future is not None and not future.done():
             future.set_exception(error)
+
+
+def _not_cancelled() -> None:
+    """Before Python 3.12 `asyncio.wait_for`, which pymodbus uses, forgets a cancellation that comes with the answer."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class _LostError(Exception):

@@ -38,7 +38,7 @@ class ModbusPoller:
         self, connection: ModbusConnection, units: Sequence[Unit], clock: Clock, random: Callable[[], float]
     ) -> None:
         self._connection = connection
-        self._units = units
+        self.units = units
         self._clock = clock
         self._random = random
         self._probe_at = 0.0
@@ -52,17 +52,17 @@ class ModbusPoller:
 
     def status(self) -> Mapping[str, DeviceStatus]:
         """Each unit by device id."""
-        return {unit.device.id: unit.status() for unit in self._units}
+        return {unit.device.id: unit.status() for unit in self.units}
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """requests, failures (polls), overruns (polls skipped), refused (points) of each unit."""
-        return {unit.device.id: unit.counts for unit in self._units}
+        return {unit.device.id: unit.counts for unit in self.units}
 
     async def run(self, sink: Sink) -> None:
         """Poll until cancelled."""
         order = count()
         start = self._clock.monotonic()
-        jobs = [job for unit in self._units for job in unit.jobs]
+        jobs = [job for unit in self.units for job in unit.jobs]
         phase = self._random()
         heap = [
             (start + min(job.interval, STAGGER) * ((phase + index / len(jobs)) % 1), next(order), job)
@@ -113,7 +113,7 @@ class ModbusPoller:
 
     def _failed(self, unit: Unit, error: DeviceError, sink: Sink) -> None:
         """Without a connection no unit behind it can answer, so none has to find out by itself."""
-        at_once = self._units if error.kind in ("refused", "timeout") and not self._connection.connected else [unit]
+        at_once = self.units if error.kind in ("refused", "timeout") and not self._connection.connected else [unit]
         now = self._clock.monotonic()
         for other in at_once:
             if other is not unit and now < other.health.retry_at:
