@@ -81,7 +81,7 @@ class ElevatorState(Model):
             "car.floor": floor,
             "car.floor_label": label + 1 if self._lowest < 0 <= label else label,
             "car.position": position,
-            "car.direction": 0 if abs(car.speed) < 0.005 else 1 if car.speed > 0 else 2,
+            "car.direction": 0 if car.speed == 0.0 else 1 if car.speed > 0 else 2,
             "car.moving": car.moving,
             "car.motion": int(car.motion),
             "car.speed": car.speed,

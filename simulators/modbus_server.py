@@ -206,7 +206,7 @@ def _raw(register: Register, value: Value) -> float:
     """The number on the wire, before it becomes words."""
     is_float = register.type.startswith("float")
     if value is None:
-        ones = 0xFFFF if register.words == 1 else (1 << 16 * register.words) - 1
+        ones = -1 if register.type.startswith("int") else (1 << 16 * register.words) - 1
         return max(register.sentinels) if register.sentinels else math.nan if is_float else ones
     if isinstance(value, str):
         raise ValueError(f"{register.point}: a text can't be shown as {register.type}")

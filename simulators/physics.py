@@ -59,7 +59,7 @@ class Trip:
     @property
     def duration(self) -> float:
         """Seconds from standstill to standstill."""
-        if not self.distance:
+        if abs(self.distance) < 1e-9:
             return 0.0
         return abs(self.distance) / self.top + self.top / self.acceleration
 

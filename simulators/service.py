@@ -230,9 +230,9 @@ class Simulation:
         profile = self._catalog.profiles[device.profile]
         points = self._catalog.classes[profile.asset_class].points
         keys = {device.rename.get(key, key) for key in profile.points if not device.points or key in device.points}
+        keys = {key.replace("[n]", f"[{n}]") for key in keys for n in range(1, 9)}
         keys = {key for key in keys if key in points and points[key].kind in (Kind.DISCRETE, Kind.ENUM)}
         if profile.protocol == "mqtt":
-            keys = {key.replace("[n]", f"[{n}]") for key in keys for n in range(1, 9)}
             keys = {key for key in keys if key.endswith(EVENT_POINTS)}
         self._watched[device.asset] = tuple(sorted({*self._watched.get(device.asset, ()), *keys}))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.util import find_spec
 
 import pytest
@@ -13,6 +14,11 @@ pytest_plugins = [
     for name in ("tests.services.brokers", "tests.services.influx", "tests.services.postgres", "tests.services.browser")
     if find_spec(name) is not None
 ]
+
+
+def pytest_configure() -> None:
+    """Say that there is no event loop yet: asked for one too early, asyncio 3.11 makes one that nobody closes."""
+    asyncio.set_event_loop(None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -48,7 +48,8 @@ def test_a_quiet_hour_stays_in_range_and_counts_up(in_range: Check) -> None:
         model.step(1.0)
         values = model.values()
         in_range("water_pump", values)
-        assert values["sys.alarm_code"] == 0 and values["tank.overflow"] is False
+        assert values["sys.alarm_code"] == 0
+        assert values["tank.overflow"] is False
         for key in counters:
             assert number(values, key) >= before[key]
             before[key] = number(values, key)
@@ -79,18 +80,22 @@ def test_dry_running_signature() -> None:
     assert number(values, "sys.freq") > 30
     assert number(values, "pump[1].power") < 0.5 * number(before, "pump[1].power")
     assert 0.4 < number(values, "pump[1].current") / number(before, "pump[1].current") < 0.62
-    assert number(values, "tank.level") < 10 and values["tank.low_low"] is True
+    assert number(values, "tank.level") < 10
+    assert values["tank.low_low"] is True
     assert values["sys.alarm_code"] == 57
     model.end("dry_run")
     values = run(model, 90)
-    assert values["sys.outlet_pressure"] == pytest.approx(0.6, rel=0.03) and values["sys.alarm_code"] == 0
+    assert values["sys.outlet_pressure"] == pytest.approx(0.6, rel=0.03)
+    assert values["sys.alarm_code"] == 0
 
 
 def test_dry_running_pumps_are_stopped_in_the_end() -> None:
     model = pumps()
     model.inject("dry_run", trip_after=20.0)
     values = run(model, 30)
-    assert values["sys.run"] is False and values["pump[1].fault"] is True and values["pump[1].fault_code"] == 57
+    assert values["sys.run"] is False
+    assert values["pump[1].fault"] is True
+    assert values["pump[1].fault_code"] == 57
     model.end("dry_run")
     assert run(model, 60)["sys.run"] is True
 
@@ -114,7 +119,9 @@ def test_the_standby_pump_takes_over() -> None:
     assert dip < 0.55
     took = until(model, lambda values: values["pump[3].run"] is True, within=10)
     values = run(model, 25)
-    assert took < 10 and values["pump[1].run"] is False and values["pump[1].fault_code"] == 0x2310
+    assert took < 10
+    assert values["pump[1].run"] is False
+    assert values["pump[1].fault_code"] == 0x2310
     assert values["sys.outlet_pressure"] == pytest.approx(0.6, rel=0.05)
     model.end("vfd_trip")
     assert run(model, 1)["pump[1].fault"] is False
@@ -124,7 +131,9 @@ def test_no_standby_leaves_the_building_dry() -> None:
     model = pumps()
     model.inject("vfd_trip_no_standby")
     values = run(model, 30)
-    assert number(values, "sys.outlet_pressure") < 0.12 and values["sys.run"] is False and values["sys.fault"] is True
+    assert number(values, "sys.outlet_pressure") < 0.12
+    assert values["sys.run"] is False
+    assert values["sys.fault"] is True
     model.end("vfd_trip_no_standby")
     assert run(model, 60)["sys.outlet_pressure"] == pytest.approx(0.6, rel=0.05)
 
@@ -135,20 +144,25 @@ def test_tank_and_room() -> None:
     model.inject("flood")
     model.inject("water_quality", seconds=30.0)
     values = run(model, 40)
-    assert values["tank.overflow"] is True and values["tank.inlet_valve"] is True and values["room.flood"] is True
+    assert values["tank.overflow"] is True
+    assert values["tank.inlet_valve"] is True
+    assert values["room.flood"] is True
     assert number(values, "room.humidity") > 72
-    assert number(values, "wq.residual_chlorine") < 0.05 and number(values, "wq.turbidity") > 1.0
+    assert number(values, "wq.residual_chlorine") < 0.05
+    assert number(values, "wq.turbidity") > 1.0
     for fault in model.active:
         model.end(fault)
     values = run(model, 90)
-    assert not values["tank.overflow"] and not values["room.flood"]
+    assert not values["tank.overflow"]
+    assert not values["room.flood"]
 
 
 def test_supply_loss_and_cavitation() -> None:
     model = pumps()
     model.inject("supply_loss", seconds=30.0)
     values = run(model, 40)
-    assert number(values, "sys.inlet_pressure") < 0.05 and number(values, "tank.level") < 71.5
+    assert number(values, "sys.inlet_pressure") < 0.05
+    assert number(values, "tank.level") < 71.5
     model.end("supply_loss")
     run(model, 60)
     model.inject("cavitation")

@@ -1,0 +1,162 @@
+"""The demonstration folder: it loads, it has the size it should have, and its tour tells its story."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from facility.catalog import Catalog
+from facility.config import Site
+from facility.readings import Value
+from simulators.building import Building
+from simulators.modbus_server import ModbusUnit
+from simulators.scenario import load_scenario
+from tests.simulators.conftest import DEMO, number
+
+TOUR = DEMO / "scenarios" / "tour.yaml"
+
+
+def mapped(site: Site, catalog: Catalog) -> set[tuple[str, str]]:
+    """(asset, point) of everything that a gateway reads here; a map by index counts for the doors there are."""
+    found = set()
+    for device in site.devices:
+        for key in device.points or catalog.profiles[device.profile].points:
+            for index in range(1, 5) if "[n]" in key else (0,):
+                found.add((device.asset, device.rename.get(key, key).replace("[n]", f"[{index}]")))
+    return found
+
+
+def test_what_stands_in_it(demo: tuple[Site, Catalog]) -> None:
+    site, catalog = demo
+    classes = [asset.asset_class for asset in site.assets.values()]
+    assert classes.count("elevator") == 4
+    assert classes.count("water_pump") == 3
+    assert classes.count("fire_alarm") == 1
+    assert classes.count("access_control") == 2
+    points = mapped(site, catalog)
+    assert 550 <= len(points) <= 750
+    assert len({asset for asset, key in points if key == "u.l1n"}) == 4, "four meters"
+    assert len([key for _, key in points if re.fullmatch(r"door\[\d\]\.contact", key)]) == 8, "eight doors"
+    assert any(key == "ats.position" for _, key in points)
+    assert any(key == "ups.mode" for _, key in points)
+    assert len(site.gateways) == 2
+    assert all(site.devices_of(gateway) for gateway in site.gateways)
+    assert {asset.location for asset in site.assets.values()} <= set(site.locations)
+    assert all(asset.ledger for asset in site.assets.values())
+    addresses = [(device.host, device.port, device.unit) for device in site.devices
+                 if catalog.profiles[device.profile].protocol == "modbus"]  # fmt: skip
+    assert len(set(addresses)) == len(addresses)
+    assert {host for host, _, _ in addresses} == {"127.0.0.1"}
+    assert site.settings.broker.embedded
+    assert [channel.kind for channel in site.channels] == ["log"]
+
+
+def test_every_mapped_point_has_a_value(demo: tuple[Site, Catalog]) -> None:
+    site, catalog = demo
+    values = Building(site, catalog).values()
+    missing = [(asset, key) for asset, key in mapped(site, catalog) if values[asset].get(key) is None]
+    assert not missing
+
+
+def test_the_same_seed_gives_the_same_readings_to_the_byte(demo: tuple[Site, Catalog]) -> None:
+    site, catalog = demo
+
+    def record(seed: int) -> list[list[int]]:
+        building = Building(site, catalog, seed=seed, epoch=1_700_000_000.0)
+        units = [
+            (device.asset, ModbusUnit(catalog.profiles[device.profile]))
+            for device in site.devices
+            if catalog.profiles[device.profile].protocol == "modbus"
+        ]
+        images = []
+        for _ in range(20):
+            building.step(0.5)
+            values = building.values()
+            for asset, unit in units:
+                unit.update(values[asset])
+                images += [list(block.words) for block in unit._blocks.values()]
+        return images
+
+    assert record(1) == record(1)
+    assert record(1) != record(2)
+
+
+@pytest.mark.slow
+def test_a_quiet_hour_of_the_whole_tower(demo: tuple[Site, Catalog]) -> None:
+    """Every value stays in its range, every counter only grows, and every value fits its register."""
+    site, catalog = demo
+    building = Building(site, catalog, seed=11, epoch=1_700_000_000.0)
+    units = [(device.asset, ModbusUnit(catalog.profiles[device.profile])) for device in site.devices
+             if catalog.profiles[device.profile].protocol == "modbus"]  # fmt: skip
+    before: dict[tuple[str, str], float] = {}
+    for _ in range(720):
+        building.step(5.0)
+        values = building.values()
+        for asset, unit in units:
+            unit.update(values[asset])
+        for asset, points in values.items():
+            check(site.assets[asset].asset_class, asset, points, catalog, before)
+
+
+def check(
+    asset_class: str, asset: str, points: dict[str, Value], catalog: Catalog, before: dict[tuple[str, str], float]
+) -> None:
+    for key, value in points.items():
+        point = catalog.classes[asset_class].points[key]
+        if value is None or not point.unit:
+            continue
+        assert isinstance(value, int | float)
+        assert point.low is None or value >= point.low, (asset, key)
+        assert point.high is None or value <= point.high, (asset, key)
+        if point.kind == "counter" and key != "dev.heartbeat":
+            assert value >= before.get((asset, key), 0.0), (asset, key)
+            before[asset, key] = float(value)
+
+
+@pytest.mark.slow
+def test_the_tour_tells_its_story(demo: tuple[Site, Catalog]) -> None:
+    """Each signature stands long enough for a rule with an on-delay of 10 s, and is gone at the end."""
+    site, catalog = demo
+    building = Building(site, catalog, seed=7)
+    scenario = load_scenario(TOUR, building.faults)
+    assert scenario.duration <= 60
+    assert max(action.until for action in scenario.actions) <= 52
+    stories = {
+        "entrapment": lambda v: bool(v["EL-02"]["alarm.car_button"]) and not v["EL-02"]["car.in_door_zone"],
+        "dry run": lambda v: number(v["WP-01"], "sys.inlet_pressure") < 0.02 and number(v["WP-01"], "sys.freq") > 30,
+        "mains lost": lambda v: v["PM-01"]["ats.src1_ok"] is False,
+        "on generator": lambda v: v["PM-01"]["ats.position"] == 2,
+        "on battery": lambda v: v["UPS-01"]["ups.mode"] == 1,
+        "confirmed fire": lambda v: number(v["FA-01"], "cnt.alarm") >= 2 and bool(v["FA-01"]["panel.started"]),
+        "forced door": lambda v: v["AC-01"]["door[2].forced"] is True,
+        "held door": lambda v: v["AC-02"]["door[1].held"] is True,
+        "reader": lambda v: v["AC-01"]["reader[3].tamper"] is True,
+        "pit": lambda v: v["EL-03"]["pit.water"] is True,
+        "lifts recalled": lambda v: v["EL-01"]["fire.parked"] is True and v["EL-04"]["fire.parked"] is True,
+        "doors released": lambda v: v["AC-01"]["door[1].fire_release"] is True,
+    }
+    seconds = dict.fromkeys(stories, 0.0)
+    marks, now = scenario.timeline(), 0.0
+    while now < scenario.duration:
+        while marks and marks[0][0] <= now + 1e-9:
+            _, begins, action = marks.pop(0)
+            if begins:
+                building.inject(action.asset, action.fault, **action.params)
+            else:
+                building.end(action.asset, action.fault)
+        building.step(0.1)
+        now += 0.1
+        values = building.values()
+        for name, seen in stories.items():
+            seconds[name] += 0.1 if seen(values) else 0.0
+    assert seconds.pop("lifts recalled") > 1
+    assert all(lasted >= 9.5 for lasted in seconds.values()), seconds
+    assert not any(seen(values) for seen in stories.values()), "something is still on"
+    assert not any(model.active for model in building.models.values())
+
+
+def test_the_folder_holds_no_secret() -> None:
+    for path in Path(DEMO).rglob("*.yaml"):
+        assert "password" not in path.read_text(encoding="utf-8").lower()
