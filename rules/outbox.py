@@ -115,7 +115,8 @@ class Outbox:
                     continue
                 if not busy and not self._outcomes:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self.records.outbox_changed.wait(), POLL)
+                        async with asyncio.timeout(POLL):  # wait_for may swallow a cancellation in 3.11
+                            await self.records.outbox_changed.wait()
         finally:
             await self._let_go()
 

@@ -328,7 +328,8 @@ class Rules:
     async def _keep(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), KEEP_EVERY)
+                async with asyncio.timeout(KEEP_EVERY):  # wait_for may swallow a cancellation in 3.11
+                    await self._wake.wait()
             self._wake.clear()
             if not await self._write():
                 await self.clock.sleep(1.0)
