@@ -2,8 +2,8 @@
 
 Each asset has a frame (the newest reading of each point, and windows) and one runner a rule (the rule's bound
 expressions and the state of its condition). A sample updates the frame, then judges only the rules that look at one
-of its points. A tick lets delays run out, tells the silent points (no good reading for heartbeat + 3 intervals) as
-stale, and judges the rules that time alone can change: those with windows or hours.
+of its points. A tick lets delays run out, tells the silent points (no good reading for heartbeat + 3 intervals) as stale, and judges
+the rules that time alone can change, those with windows or hours, each every sixtieth of its shortest window.
 
 Time is the readings' own. A delay runs out at `since + delay`, whether a tick or a later reading finds it out, so how
 samples are batched and how often the engine is ticked changes no judgement. `on_tick(at)` says: every reading up to
@@ -42,6 +42,8 @@ OLD_MS = 300_000
 """History older than this pages nobody."""
 REPLAY_MS = 5_000
 """How long after the last historical sample of an asset its delays wait for more of them."""
+HOURS_SECONDS = 600.0
+"""Rules with hours are looked at as if they had a window of this length: every 10 s."""
 
 Key = tuple[str, int, str]
 """What an alarm is known by: rule id, index, asset."""
@@ -59,12 +61,12 @@ class Standing:
 class _Runner:
     """One rule at one asset. `idle` mirrors the commonest state, normal, for the loop over all of them."""
 
-    __slots__ = ("clear", "enable", "idle", "is_timed", "order", "rule", "slots", "state", "timing", "when")
+    __slots__ = ("clear", "enable", "idle", "order", "period", "rule", "slots", "state", "timing", "when")
 
     def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
         self.rule: Rule = item.rule
         self.order = order
-        self.is_timed = item.is_timed
+        self.period = _period(item)
         self.timing = Timing(round(item.rule.delay * 1000), round(item.rule.clear_delay * 1000))
         self.slots: dict[str, Slot] = {key: frame.slot(key) for key in item.points}
         self.when: Truth = item.when.bind(frame)
@@ -89,6 +91,17 @@ class _Runner:
         return truth, cleared
 
 
+class _Group:
+    """The rules of an asset that time alone can change, looked at every `period` ms."""
+
+    __slots__ = ("next_at", "period", "runners")
+
+    def __init__(self, period: int, runners: Iterable[_Runner]) -> None:
+        self.period = period
+        self.next_at = 0
+        self.runners = dict.fromkeys(runner for runner in runners if runner.period == period)
+
+
 class _Watch:
     """One asset: its frame, its runners, and which of them look at which point."""
 
@@ -98,7 +111,7 @@ class _Watch:
         self.asset = asset
         self.frame = frame
         self.runners = dict.fromkeys(runners)
-        self.timed = dict.fromkeys(runner for runner in runners if runner.is_timed)
+        self.timed = [_Group(period, runners) for period in sorted({item.period for item in runners if item.period})]
         self.open: dict[_Runner, None] = {}
         self.by_point = {
             key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
@@ -202,8 +215,12 @@ class Engine:
                 watch.frame.begin(at)
             if watch.open:
                 self._settle(watch, at, verdicts, historical=False)
-            todo = dict(watch.runners if watch.is_fresh else watch.timed)
+            todo = dict(watch.runners) if watch.is_fresh else {}
             watch.is_fresh = False
+            for group in watch.timed:
+                if at >= group.next_at:
+                    group.next_at = at + group.period
+                    todo |= group.runners
             for slot in watch.frame.expire(at):
                 todo |= watch.by_point[slot.point.key][1]
             watch.frame.now = max(watch.frame.now, at)
@@ -284,6 +301,14 @@ class Engine:
             if event is not None:
                 watch.become(runner, state)
                 verdicts.add(watch, runner, event, historical=historical)
+
+
+def _period(item: CompiledRule) -> int:
+    """How often (ms) ticks look at a rule: a sixtieth of its shortest window, at least every second; 0 for never."""
+    if not item.is_timed:
+        return 0
+    spans = [seconds for expression in item.expressions for _, seconds in expression.windows]
+    return max(1000, round(min(spans, default=HOURS_SECONDS) * 1000 / 60))
 
 
 def _hours(schedule: tuple[tuple[int, int], ...], frame: Frame, zone: ZoneInfo) -> Truth:

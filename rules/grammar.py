@@ -50,7 +50,7 @@ def parse(text: str) -> ast.expr:
             warnings.simplefilter("ignore")
             tree = ast.parse(line.lstrip(), mode="eval")
     except SyntaxError as error:
-        raise ExpressionError(f"syntax: {error.msg}", lead + (error.offset or 1)) from error
+        raise ExpressionError(f"syntax: {error.msg}", lead + (error.offset or len(line.strip()) + 1)) from error
     except (ValueError, MemoryError, RecursionError) as error:
         raise ExpressionError("can't be parsed", 1) from error
     nodes = list(ast.walk(tree))

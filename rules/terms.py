@@ -163,11 +163,14 @@ def comparison(name: str, left: Term, right: Term) -> Term:
     def bind(frame: Frame) -> Read:
         if left.point is not None and right.constant is not None:
             return _threshold(compare, frame, left.point.key, right.constant)
-        first, second = left.bind(frame), right.bind(frame)
+        first, second, limit = left.bind(frame), right.bind(frame), right.constant
 
         def evaluate() -> bool | None:
-            one, other = first(), second()
-            return None if one is None or other is None else compare(one, other)
+            one = first()
+            if one is None:
+                return None
+            other = second() if limit is None else limit
+            return None if other is None else compare(one, other)
 
         return evaluate
 
@@ -231,17 +234,27 @@ def calculation(function: Callable[..., float], terms: Sequence[Term]) -> Term:
 
         def evaluate() -> float | None:
             values = [read() for read in reads]
-            if None in values:
-                return None
-            try:
-                result = function(*values)
-                if math.isfinite(result):
-                    return result
-            except (ZeroDivisionError, OverflowError):
-                pass  # counted below, like an infinity
-            frame.faults += 1
-            return None
+            return None if None in values else _finite(frame, function, *values)
 
-        return evaluate
+        def evaluate_one() -> float | None:
+            value = reads[0]()
+            return None if value is None else _finite(frame, function, value)
+
+        def evaluate_two() -> float | None:
+            one, other = reads[0](), reads[1]()
+            return None if one is None or other is None else _finite(frame, function, one, other)
+
+        return {1: evaluate_one, 2: evaluate_two}.get(len(reads), evaluate)
 
     return Term(Type.NUMBER, bind, terms[0].column)
+
+
+def _finite(frame: Frame, function: Callable[..., float], *values: float) -> float | None:
+    try:
+        result = function(*values)
+        if math.isfinite(result):
+            return result
+    except (ZeroDivisionError, OverflowError):
+        pass  # counted below, like an infinity
+    frame.faults += 1
+    return None
