@@ -107,7 +107,11 @@ class Admission:
         """The sample without what may not enter; None when nothing is left."""
         shape = self._shapes.get(sample.asset)
         if shape is None or not 0 <= sample.at <= MAX_AT:
-            why = "there is no such asset in this site" if shape is None else f"{sample.at} ms is no believable instant"
+            why = (
+                "there is no such asset in this site"
+                if shape is None
+                else f"{_plain(sample.at)} ms is no believable instant"
+            )
             refused += [Refused(_show(sample, point, value), why) for point, value in sample.values.items()]
             return None
         values: dict[str, Value] = {}
@@ -153,8 +157,15 @@ def _is_fit(value: Value) -> bool:
 
 
 def _show(sample: Sample, point: str, value: Value) -> str:
-    shown = msgspec.json.encode(value).decode() if not isinstance(value, int) or _is_fit(value) else f"{value:.6e}"
-    return f"{sample.asset[:80]} {point[:80]} @{sample.at} = {shown[:200]}"
+    shown = _plain(value) if isinstance(value, int) else msgspec.json.encode(value).decode()
+    return f"{sample.asset[:80]} {point[:80]} @{_plain(sample.at)} = {shown[:200]}"
+
+
+def _plain(number: int) -> str:
+    """A whole number as text; Python itself refuses to print the longest ones."""
+    if number is True or number is False:
+        return str(number).lower()
+    return str(number) if _is_fit(number) else f"a number of {number.bit_length()} bits"
 
 
 def _bounded(refused: list[Refused]) -> tuple[Refused, ...]:
@@ -169,5 +180,5 @@ def wrong_envelope(batch: Batch) -> str:
     if not ID.fullmatch(batch.boot):
         return "boot is no id: letters, digits, _ and -, at most 64"
     if not 1 <= batch.seq < MAX_INT:
-        return f"seq starts at 1 and fits 63 bits; it is {batch.seq:.6e}" if batch.seq > MAX_INT else "seq starts at 1"
+        return f"seq starts at 1 and fits 63 bits; it is {_plain(batch.seq)}"
     return ""
