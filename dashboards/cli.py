@@ -45,7 +45,7 @@ def push(
     folder: Folder,
     *,
     url: Annotated[str, typer.Option(help="Grafana's address / Grafana 地址")],
-    token_from: Annotated[
+    grafana_from: Annotated[
         str, typer.Option("--token-env", help="environment variable with its token / 令牌所在环境变量")
     ] = "GRAFANA_TOKEN",
     api_url: Annotated[str, typer.Option(help="the API as Grafana reaches it / Grafana 访问 API 的地址")] = "",
@@ -67,7 +67,7 @@ def push(
     )
     try:
         done = push_all(
-            Grafana(url, _secret(token_from)),
+            Grafana(url, _secret(grafana_from)),
             site.id,
             building.boards(site, catalog, languages),
             folders={name: building.folder_title(site, name) for name in languages},

@@ -39,6 +39,8 @@ def dashboard(site: Site, catalog: Catalog, asset_class: str, language: str) -> 
         groups.setdefault(re.split(r"[.\[]", point.key)[0], []).append(point)
     critical = [point for point in shown if point.critical and point.states and not point.index]
     content = [*_top(site, asset_class, critical, language)]
+    if "dev" in groups:  # the device about itself: least wanted, so last
+        groups["dev"] = groups.pop("dev")
     for number, (group, points) in enumerate(groups.items()):
         inside = list(_group(site, asset_class, points, language))
         title = GROUPS.get(group, Label(group, group)).to(language)
@@ -102,8 +104,8 @@ def _title(points: Sequence[Point], several: Label, language: str) -> str:
     """The label of the only point, else a word for several and the unit."""
     if len(points) == 1:
         return points[0].label.to(language)
-    symbol = symbol(points[0].unit)
-    return f"{several.to(language)} ({symbol})" if symbol else several.to(language)
+    unit = symbol(points[0].unit)
+    return f"{several.to(language)} ({unit})" if unit else several.to(language)
 
 
 def _parts(points: Sequence[Point], size: int) -> Iterator[Sequence[Point]]:

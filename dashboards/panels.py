@@ -50,8 +50,7 @@ def timeseries(title: str, targets: Sequence[Json], *, unit: str, width: int = 1
         "lineWidth": 1,
         "fillOpacity": 0,
         "showPoints": "auto",
-        "spanNulls": False,
-        "insertNulls": GAP_MS,
+        "spanNulls": GAP_MS,
     }
     options = {
         "legend": {"displayMode": "table", "placement": "bottom", "showLegend": True, "calcs": ["lastNotNull"]},
@@ -75,7 +74,7 @@ def state_timeline(title: str, targets: Sequence[Json], points: Sequence[Point],
     height = max(5, min(24, 3 + len(points)))
     panel = _panel("state-timeline", title, targets, size=(24, height), options=options)
     panel["fieldConfig"]["defaults"] = {
-        "custom": {"fillOpacity": 70, "lineWidth": 0, "insertNulls": False, "spanNulls": True},
+        "custom": {"fillOpacity": 70, "lineWidth": 0, "spanNulls": GAP_MS},
         "color": {"mode": "fixed", "fixedColor": "blue"},
     }
     panel["fieldConfig"]["overrides"] = overrides(points, language)

@@ -39,7 +39,7 @@ def readings(
     """Points of one asset over time, each under its label: means of measurements, newest states and counters."""
     columns = ", ".join(f"{_folded(point)} AS {quoted(point.label.to(language))}" for point in points)
     condition = _condition(site=site, asset=asset)
-    return influx(_select(columns, asset_class, condition, "GROUP BY time($__interval) fill(none)"), alias="$col")
+    return influx(_select(columns, asset_class, condition, "GROUP BY time($__interval) fill(null)"), alias="$col")
 
 
 def newest(site: str, asset_class: str, points: Sequence[Point], language: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def newest(site: str, asset_class: str, points: Sequence[Point], language: str) 
 
 def compared(site: str, asset_class: str, point: Point) -> dict[str, Any]:
     """One point of every asset of a class over time, under the asset's id."""
-    group = 'GROUP BY time($__interval), "asset" fill(none)'
+    group = 'GROUP BY time($__interval), "asset" fill(null)'
     return influx(_select(_folded(point), asset_class, _condition(site=site), group), alias="$tag_asset")
 
 
