@@ -6,8 +6,8 @@ reference; `Block` is prepared once per planned read and takes the bytes of an a
 The order of judgement, the first that applies wins:
 
 1. words that are no number of their type (a BCD nibble above 9, bytes that are no text): SENSOR
-2. a not-available sentinel of the profile (compared with the raw value and with the unsigned pattern of the words, for
-   a bit with the pattern alone), or NaN: SENTINEL
+2. a not-available sentinel of the profile (compared with the raw value and with the unsigned pattern of the words; for
+   a bit with the pattern alone, for a float with the value alone), or NaN: SENTINEL
 3. an infinity: RANGE
 4. a number that `values` does not map, or that is no state of an enum: ENUM
 5. a value outside the range of the point: RANGE. Nothing is ever clamped.
@@ -109,8 +109,8 @@ def _text(data: bytes) -> str | None:
 
 
 def _is_missing(register: Register, raw: float, pattern: int) -> bool:
-    if raw != raw:
-        return True
+    if isinstance(raw, float):
+        return raw != raw or raw in register.sentinels
     return pattern in register.sentinels or (register.type != "bit" and raw in register.sentinels)
 
 
@@ -312,6 +312,8 @@ def _number(register: Register, point: Point) -> Finish | None:
 def _as_raw(register: Register) -> frozenset[float]:
     """The sentinels as the struct gives them: a pattern such as 0xFFFF is -1 to a signed register."""
     found = set(register.sentinels)
+    if register.type in _FLOATS:
+        return frozenset(found)
     code, size = _code(register), register.words * 2
     for sentinel in register.sentinels:
         if float(sentinel).is_integer() and 0 <= sentinel < 1 << (size * 8):

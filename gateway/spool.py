@@ -185,8 +185,14 @@ CREATE TABLE IF NOT EXISTS batch (
   payload BLOB NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS batch_number ON batch (boot, seq);
+CREATE TABLE IF NOT EXISTS ledger (boot TEXT PRIMARY KEY, batches INTEGER NOT NULL, readings INTEGER NOT NULL);
 """
 _COUNT = f"SELECT count(*), coalesce(sum(length(payload) + {OVERHEAD}), 0), coalesce(sum(readings), 0) FROM batch"  # noqa: S608 - constants
+_LEDGER = """
+INSERT INTO ledger (boot, batches, readings) VALUES (?, 1, ?)
+ON CONFLICT (boot) DO UPDATE SET batches = batches + 1, readings = readings + excluded.readings
+"""
+"""What was ever put in, by boot: the other side of the account that the store gives, exact over every crash."""
 _BY_SEQ = " WHERE boot = ? AND seq BETWEEN ? AND ?"
 _BY_ID = " WHERE id <= ?"
 
@@ -355,6 +361,7 @@ class FileSpool:
             "INSERT INTO batch (id, boot, seq, at, readings, payload) VALUES (?, ?, ?, ?, ?, ?)",
             [(entry.id, entry.boot, entry.seq, entry.at, entry.readings, entry.payload) for entry in entries],
         )
+        self._sql.executemany(_LEDGER, [(entry.boot, entry.readings) for entry in entries])
         self._batches += len(entries)
         self._bytes += size
 

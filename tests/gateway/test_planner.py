@@ -1,0 +1,131 @@
+"""The properties of a plan, and what a schedule groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facility.points import Limits, Register, Table
+from gateway.planner import Read, UnreadableError, cost, halves, plan, schedule
+from tests.gateway.plant import POINTS, POLLED, a_device
+
+registers_of = st.builds(
+    Register,
+    point=st.just("p"),
+    table=st.sampled_from(Table),
+    address=st.integers(0, 400),
+    type=st.just("uint16"),
+    words=st.sampled_from([1, 1, 1, 2, 4]),
+).map(lambda found: replace(found, words=1) if found.table.is_bits else found)
+limits_of = st.builds(
+    Limits,
+    registers=st.integers(4, 125),
+    bits=st.integers(1, 300),
+    gap=st.integers(0, 20),
+    forbidden=st.lists(
+        st.tuples(st.sampled_from(Table), st.integers(0, 400), st.integers(0, 10)).map(
+            lambda found: (found[0], found[1], found[1] + found[2])
+        ),
+        max_size=4,
+    ).map(tuple),
+    single=st.booleans(),
+)
+
+
+def touches(table: Table, start: int, end: int, limits: Limits) -> bool:
+    return any(table is where and start <= last and end > first for where, first, last in limits.forbidden)
+
+
+def readable(registers: list[Register], limits: Limits) -> list[Register]:
+    return [item for item in registers if not touches(item.table, item.address, item.address + item.words, limits)]
+
+
+@pytest.mark.slow
+@given(st.lists(registers_of, max_size=60), limits_of)
+def test_every_register_is_whole_in_exactly_one_read_within_the_limits(
+    registers: list[Register], limits: Limits
+) -> None:
+    wanted = readable(registers, limits)
+    reads = plan(wanted, limits)
+    served = [item for read in reads for item in read.registers]
+    assert sorted(map(repr, served)) == sorted(map(repr, wanted))
+    for read in reads:
+        assert 1 <= read.count <= (limits.bits if read.table.is_bits else limits.registers)
+        assert not touches(read.table, read.address, read.end, limits)
+        assert len(read.registers) == 1 or not limits.single
+        for item in read.registers:
+            assert item.table is read.table
+            assert read.address <= item.address
+            assert item.address + item.words <= read.end
+        assert min(item.address for item in read.registers) == read.address
+        assert max(item.address + item.words for item in read.registers) == read.end
+
+
+@pytest.mark.slow
+@given(st.lists(registers_of, max_size=40), limits_of)
+def test_neighbours_within_the_gap_are_read_together(registers: list[Register], limits: Limits) -> None:
+    limits = replace(limits, single=False, forbidden=())
+    reads = plan(registers, limits)
+    for one, two in pairwise(reads):
+        if one.table is two.table:
+            gap = limits.gap * 16 if one.table.is_bits else limits.gap
+            room = limits.bits if one.table.is_bits else limits.registers
+            first = min(two.registers, key=lambda item: (item.address, -item.words))
+            joined = max(one.end, first.address + first.words) - one.address
+            assert first.address - one.end > gap or joined > room
+
+
+def test_a_short_register_inside_a_long_one_does_not_cut_it() -> None:
+    long = Register("long", Table.HOLDING, 10, "uint64", words=4)
+    short = Register("short", Table.HOLDING, 11, "uint16")
+    assert plan([short, long], Limits()) == (Read(Table.HOLDING, 10, 4, (long, short)),)
+
+
+@pytest.mark.parametrize(
+    ("register", "limits"),
+    [
+        (Register("p", Table.HOLDING, 0, "string", words=20), Limits(registers=16)),
+        (Register("p", Table.HOLDING, 10, "uint32", words=2), Limits(forbidden=((Table.HOLDING, 11, 20),))),
+    ],
+)
+def test_what_no_request_can_read_is_an_error_that_names_the_point(register: Register, limits: Limits) -> None:
+    with pytest.raises(UnreadableError, match="p: "):
+        plan([register], limits)
+
+
+@pytest.mark.slow
+@given(st.lists(registers_of, min_size=1, max_size=30))
+def test_halving_ends_with_single_registers_and_loses_none(registers: list[Register]) -> None:
+    todo, done = list(plan(registers, Limits())), []
+    while todo:
+        read = todo.pop()
+        parts = halves(read, Limits())
+        todo += parts
+        done += [] if parts else read.registers
+    assert sorted(map(repr, done)) == sorted(map(repr, registers))
+
+
+def test_a_schedule_groups_by_interval_narrows_renames_and_speeds_up() -> None:
+    points = {**POINTS, "temp2": POINTS["temp"], "energy": replace(POINTS["energy"], interval=60.0)}
+    device = a_device(points=frozenset({"volts", "temp", "energy"}), rename={"temp": "temp2"}, speedup=2.0)
+    cycles = schedule(POLLED, device, points)
+    assert [cycle.interval for cycle in cycles] == [0.025, 30.0]
+    assert [item.point for read in cycles[0].reads for item in read.registers] == ["volts", "temp2"]
+    assert [item.point for read in cycles[1].reads for item in read.registers] == ["energy"]
+
+
+def test_the_interval_of_a_register_wins_over_that_of_its_point() -> None:
+    registers = (replace(POLLED.registers[0], interval=5.0), POLLED.registers[1])
+    cycles = schedule(replace(POLLED, registers=registers), a_device(), POINTS)
+    assert [cycle.interval for cycle in cycles] == [0.05, 5.0]
+
+
+def test_the_cost_grows_with_requests_words_and_the_delay_between() -> None:
+    one = plan([Register("p", Table.HOLDING, 0, "uint16")], Limits())
+    two = plan([Register("p", Table.HOLDING, address, "uint16") for address in (0, 500)], Limits())
+    wide = plan([Register("p", Table.HOLDING, address, "uint16") for address in range(100)], Limits())
+    assert cost(one, Limits()) < cost(wide, Limits()) < cost(two, Limits()) < cost(two, Limits(delay=0.1))
