@@ -1,7 +1,8 @@
 """How many readings a second the rules take: 2,000 points of 100 assets, 5 rules a point, one of them over a window.
 
-`rules.*` is the whole way of a reading (frame, window, expressions, conditions), ticks included; `rules_quiet.*` the same
-when one value in ten is reported, as report by exception sends them; `rules_eval.*` the expressions alone.
+`rules.*` is the whole way of a reading (frame, window, expressions, conditions), ticks included; `rules_quiet.*` the
+same when one value in ten is reported, as report by exception sends them; `rules_eval.*` the expressions alone. Each is
+the best of three runs, for neighbours on the machine only ever make it slower.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from rules.rule import Raises, Rule, Severity
 
 ASSETS = 100
 POINTS = 20
-SECONDS = 60
+SECONDS = 40
+RUNS = 3
 LABEL = Label("规则", "rule")
 CLASS = "power"
 
@@ -31,8 +33,10 @@ def run() -> dict[str, float]:
     catalog = load_catalog()
     keys = [point.key for point in catalog.classes[CLASS].points.values() if point.kind is Kind.ANALOG][:POINTS]
     rules = tuple(rule for key in keys for rule in _rules(key, catalog))
-    figures = _engine("rules", catalog, keys, rules, share=1.0)
-    figures |= _engine("rules_quiet", catalog, keys, rules, share=0.1)
+    figures: dict[str, float] = {}
+    for name, share in (("rules", 1.0), ("rules_quiet", 0.1)):
+        runs = [_engine(name, catalog, keys, rules, share=share) for _ in range(RUNS)]
+        figures |= min(runs, key=lambda run: run[f"{name}.cpu_us"])
     return figures | _evaluations(catalog, keys, rules)
 
 

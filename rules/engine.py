@@ -2,8 +2,9 @@
 
 Each asset has a frame (the newest reading of each point, and windows) and one runner a rule (the rule's bound
 expressions and the state of its condition). A sample updates the frame, then judges only the rules that look at one
-of its points. A tick lets delays run out, tells the silent points (no good reading for heartbeat + 3 intervals) as stale, and judges
-the rules that time alone can change, those with windows or hours, each every sixtieth of its shortest window.
+of its points. A tick lets delays run out, tells the silent points (no good reading for heartbeat + 3 intervals) as
+stale, and judges the rules that time alone can change, those with windows or hours, each every sixtieth of its
+shortest window.
 
 Time is the readings' own. A delay runs out at `since + delay`, whether a tick or a later reading finds it out, so how
 samples are batched and how often the engine is ticked changes no judgement. `on_tick(at)` says: every reading up to
@@ -31,7 +32,7 @@ from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.readings import Quality, Sample
 from rules.compiled import CompiledRule, Rulebook
-from rules.conditions import ACTIVE, NORMAL, Event, Phase, State, Timing, observe, settle, step
+from rules.conditions import ACTIVE, NORMAL, Event, Phase, State, Timing, due, observe, settle, step
 from rules.effects import Judgement
 from rules.frame import Frame, Slot
 from rules.rule import Rule
@@ -42,6 +43,7 @@ OLD_MS = 300_000
 """History older than this pages nobody."""
 REPLAY_MS = 5_000
 """How long after the last historical sample of an asset its delays wait for more of them."""
+NEVER = 1 << 62
 HOURS_SECONDS = 600.0
 """Rules with hours are looked at as if they had a window of this length: every 10 s."""
 
@@ -59,9 +61,13 @@ class Standing:
 
 
 class _Runner:
-    """One rule at one asset. `idle` mirrors the commonest state, normal, for the loop over all of them."""
+    """One rule at one asset.
 
-    __slots__ = ("clear", "enable", "idle", "order", "period", "rule", "slots", "state", "timing", "when")
+    For the loop over all of them: while `idle` only a true condition changes anything, while `calm` a true one changes
+    nothing.
+    """
+
+    __slots__ = ("calm", "clear", "enable", "idle", "order", "period", "rule", "slots", "state", "timing", "when")
 
     def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
         self.rule: Rule = item.rule
@@ -75,6 +81,7 @@ class _Runner:
         if item.rule.schedule:
             self.enable += (_hours(item.rule.schedule, frame, zone),)
         self.idle = True
+        self.calm = False
         self.state = NORMAL
 
     def truths(self, truth: bool | None) -> tuple[bool | None, bool | None]:
@@ -105,7 +112,7 @@ class _Group:
 class _Watch:
     """One asset: its frame, its runners, and which of them look at which point."""
 
-    __slots__ = ("asset", "by_point", "frame", "is_fresh", "open", "replaying", "runners", "timed")
+    __slots__ = ("asset", "by_point", "frame", "is_fresh", "next_due", "open", "replaying", "runners", "timed")
 
     def __init__(self, asset: str, frame: Frame, runners: list[_Runner]) -> None:
         self.asset = asset
@@ -113,6 +120,7 @@ class _Watch:
         self.runners = dict.fromkeys(runners)
         self.timed = [_Group(period, runners) for period in sorted({item.period for item in runners if item.period})]
         self.open: dict[_Runner, None] = {}
+        self.next_due = NEVER
         self.by_point = {
             key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
             for key, slot in frame.slots.items()
@@ -124,10 +132,14 @@ class _Watch:
         """Keep the runner's new state, and note whether a delay is running."""
         runner.state = state
         runner.idle = state.phase is Phase.NORMAL
-        if state.phase in (Phase.PENDING, Phase.CLEARING):
-            self.open[runner] = None
-        else:
+        running = state.phase is Phase.PENDING and state.running is not None and not runner.enable
+        runner.calm = running or state.phase is Phase.ACTIVE
+        instant = due(state, runner.timing)
+        if instant is None:
             self.open.pop(runner, None)
+        else:
+            self.open[runner] = None
+            self.next_due = min(self.next_due, instant)
 
 
 class _Verdicts:
@@ -193,7 +205,7 @@ class Engine:
         elif at > self._now:
             self._now = at
         verdicts = _Verdicts(self._now - OLD_MS)
-        if watch.open and (historical or watch.replaying <= self._ticked):
+        if watch.next_due <= at and (historical or watch.replaying <= self._ticked):
             self._settle(watch, at, verdicts, historical=historical)
         todo = self._take(watch, sample)
         if watch.is_fresh:
@@ -213,7 +225,7 @@ class Engine:
                 continue
             if watch.is_fresh:
                 watch.frame.begin(at)
-            if watch.open:
+            if watch.next_due <= at:
                 self._settle(watch, at, verdicts, historical=False)
             todo = dict(watch.runners) if watch.is_fresh else {}
             watch.is_fresh = False
@@ -285,7 +297,7 @@ class Engine:
     ) -> None:
         for runner in runners:
             truth = runner.when()
-            if runner.idle and not truth:
+            if runner.calm if truth else runner.idle:
                 continue
             truth, clear = runner.truths(truth)
             before = runner.state
@@ -296,10 +308,12 @@ class Engine:
                 verdicts.add(watch, runner, event, historical=historical)
 
     def _settle(self, watch: _Watch, at: int, verdicts: _Verdicts, *, historical: bool) -> None:
-        for runner in list(watch.open):
+        runners = list(watch.open)
+        watch.next_due = NEVER
+        for runner in runners:
             state, event = settle(runner.state, at=at, timing=runner.timing)
+            watch.become(runner, state)
             if event is not None:
-                watch.become(runner, state)
                 verdicts.add(watch, runner, event, historical=historical)
 
 

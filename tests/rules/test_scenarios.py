@@ -1,7 +1,7 @@
 """The shipped rules played against short stories that an operator can read: `scenarios/*.yaml`.
 
-`at` maps a second to the points that are reported then; they hold until the next time. A state is written by its code, a
-reading that is not good by its quality in angle brackets (`<comm>`). `expect` is every judgement there is, in order.
+`at` maps a second to the points that are reported then; they hold until the next time. A state is written by its code,
+a reading that is not good by its quality in angle brackets (`<comm>`). `expect` is every judgement there is, in order.
 """
 
 from __future__ import annotations
