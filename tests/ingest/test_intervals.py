@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,14 +31,14 @@ def test_it_holds_what_a_set_would_hold(given_ranges: list[tuple[int, int]]) -> 
 def test_ranges_are_sorted_and_never_touch(given_ranges: list[tuple[int, int]]) -> None:
     found = Intervals(given_ranges).ranges()
     assert all(first <= last for first, last in found)
-    assert all(one[1] + 1 < other[0] for one, other in zip(found, found[1:], strict=False))
+    assert all(one[1] + 1 < other[0] for one, other in itertools.pairwise(found))
 
 
 @given(RANGES)
 def test_gaps_and_ranges_together_cover_everything_once(given_ranges: list[tuple[int, int]]) -> None:
     held = Intervals(given_ranges)
     pieces = sorted(held.ranges() + held.gaps())
-    assert all(one[1] + 1 == other[0] for one, other in zip(pieces, pieces[1:], strict=False))
+    assert all(one[1] + 1 == other[0] for one, other in itertools.pairwise(pieces))
     assert held.missing() == sum(last - first + 1 for first, last in held.gaps())
 
 

@@ -91,7 +91,7 @@ class Bench:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):
-            while not condition():  # noqa: ASYNC110 - in virtual time this costs nothing
+            while not condition():
                 await asyncio.sleep(0.05)
 
     async def confirmed(self, *seqs: int, boot: str = "b1") -> None:
