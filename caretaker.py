@@ -14,14 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
+import typer
+import uvloop
+
 import api.cli
 import dashboards.cli
 import gateway.cli
 import simulators.cli
-import typer
-import uvloop
-from gateway.check import check as check_cycles
-
 from caretaker_demo import Demo, Options, conclude, open_demo, play, scenario_file
 from caretaker_roles import ROLES, House, check_roles, open_house
 from facility.catalog import Catalog
@@ -29,6 +28,7 @@ from facility.clock import SystemClock
 from facility.config import Site, load_site
 from facility.config import schema as site_schema
 from facility.errors import CaretakerError, ConfigError, Problem
+from gateway.check import check as check_cycles
 from rules.rulebook import Rulebook, load_rulebook
 
 app = typer.Typer(
@@ -81,7 +81,7 @@ async def _run(house: House, names: list[str]) -> None:
 
 
 @app.command()
-def demo(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+def demo(  # noqa: PLR0917 - each is an option of the command line
     for_: Annotated[str, typer.Option("--for", help="how long, such as 60s or 5m; until Ctrl-C if not given")] = "",
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="how fast the simulated time runs")] = 1.0,
     scenario: Annotated[str, typer.Option(help="a shipped scenario (tour) or a file")] = "",

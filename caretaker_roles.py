@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from rules.service import Rules
-
 from api.app import create_app
 from api.deps import Deps
 from api.live import LiveCache
@@ -37,6 +35,7 @@ from rules.commands import Commands
 from rules.notify import Routing
 from rules.records import Records, open_records
 from rules.rulebook import Rulebook
+from rules.service import Rules
 
 log = logging.getLogger(__name__)
 

@@ -70,7 +70,7 @@ async def test_nothing_is_lost_whoever_dies(
         hardware = Role(["simulate", str(folder), "--scenario", tour], tmp_path / "simulate.log")
         try:
             await crew.start("ingest", "rules")
-            await hardware.start(until="scenario")
+            await hardware.start(until="playing")
             await crew.start("gateway")
             await _die_in_turn(crew, broker_folder, own_influx)
             await _until_over(hardware, receiver)
