@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Generic, TypeVar
-
-from sqlalchemy import RowMapping
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from facility.errors import CaretakerError
 from facility.points import Label
@@ -14,6 +12,14 @@ from rules.alarm import Alarm, State, Suppression
 from rules.tickets import Ticket, TicketState
 
 T = TypeVar("T")
+
+
+class Columns(Protocol):
+    """A row as the database gives it: values by column name."""
+
+    def __getitem__(self, key: str, /) -> Any:
+        """The value of a column."""
+        ...
 
 
 class NotFoundError(CaretakerError):
@@ -265,7 +271,7 @@ class Counts:
     LEVELS: ClassVar[tuple[int, ...]] = (1, 2, 3, 4)
 
 
-def alarm_row(mapping: RowMapping) -> AlarmRow:
+def alarm_row(mapping: Columns) -> AlarmRow:
     """A row of the table `alarms`."""
     values = {name: mapping[name] for name in _ALARM}
     values["state"] = State(values["state"])
@@ -273,14 +279,14 @@ def alarm_row(mapping: RowMapping) -> AlarmRow:
     return AlarmRow(**values)
 
 
-def ticket_row(mapping: RowMapping) -> TicketRow:
+def ticket_row(mapping: Columns) -> TicketRow:
     """A row of the table `tickets`."""
     values = {name: mapping[name] for name in _TICKET}
     values["state"] = TicketState(values["state"])
     return TicketRow(**values)
 
 
-def row(kind: type[T], mapping: RowMapping) -> T:
+def row(kind: type[T], mapping: Columns) -> T:
     """A row of any other table, as the dataclass `kind`; columns that it does not name are left out."""
     return kind(**{item.name: mapping[item.name] for item in fields(kind)})  # type: ignore[arg-type]
 
