@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from facility.errors import DecodeError
 from facility.wire import MAX_PAYLOAD, AlarmNotice, Batch, alarms_topic, decode, parse_topic
-from ingest.admission import Admission, wrong_envelope
+from ingest.admission import MAX_AT, MAX_INT, Admission, wrong_envelope
 from ingest.letters import NewLetter
 from ingest.store import Delivery
 
@@ -45,7 +45,7 @@ class Intake:
         """What a message asks for; one that can't be understood comes back as an Item with a letter. `now`: ms UTC."""
         try:
             if topic == self._alarms:
-                return decode(AlarmNotice, payload)
+                return _checked(decode(AlarmNotice, payload))
             gateway = self._gateway(topic)
             batch = decode(Batch, payload)
         except DecodeError as error:
@@ -85,3 +85,10 @@ class Intake:
     def _dead(topic: str, payload: bytes, now: int, reason: str) -> Item:
         # an oversized payload is not kept whole, so it may not count whole against the queue's bound either
         return Item(min(len(payload), MAX_PAYLOAD), letters=[NewLetter("payload", now, topic, reason, payload)])
+
+
+def _checked(notice: AlarmNotice) -> AlarmNotice:
+    """The notice, if a store can take it; one that it can't would stand in the way of all others."""
+    if not (0 <= notice.at <= MAX_AT and abs(notice.version) < MAX_INT and abs(notice.severity) < MAX_INT):
+        raise DecodeError("an alarm notice with an instant or a number that nothing can hold")
+    return notice

@@ -108,15 +108,16 @@ class Ingest:
 
     def _take(self, topic: str, payload: bytes) -> None:
         """Understand one message and queue it."""
-        self._counts["batches_received"] += 1
-        if self._queue.bytes + len(payload) > self.limits.bytes:
+        if self._queue.bytes + len(payload) > self.limits.bytes and topic.endswith("/readings"):
             # not worth decoding: the gateway sends it again when there is room
             self._counts["queue_dropped"] += 1
             return
         item = self._intake.read(topic, payload, self.clock.ms())
         if isinstance(item, AlarmNotice):
             self._take_alarm(item)
-        elif item.key and self._books.is_stored(*item.key):
+            return
+        self._counts["batches_received"] += 1
+        if item.key and self._books.is_stored(*item.key):
             self._books.again(*item.key[:2])
             self._tell(item.key)
         elif item.key and item.key in self._held:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,9 +175,11 @@ def test_a_message_on_another_topic_is_a_dead_letter(topic: str) -> None:
 
 def test_an_alarm_notice_is_told_apart() -> None:
     assert INTAKE.read("fm/v1/tower/alarms", encode(a_notice()), T0) == a_notice()
-    broken = INTAKE.read("fm/v1/tower/alarms", b"{}", T0)
-    assert isinstance(broken, Item)
-    assert broken.letters
+    untimely = msgspec.structs.replace(a_notice(), at=10**30)
+    for payload in (b"{}", encode(untimely), encode(msgspec.structs.replace(a_notice(), version=2**63))):
+        broken = INTAKE.read("fm/v1/tower/alarms", payload, T0)
+        assert isinstance(broken, Item)
+        assert broken.letters
 
 
 def test_the_letter_of_an_unknown_gateway_holds_the_whole_batch() -> None:

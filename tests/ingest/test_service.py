@@ -247,7 +247,9 @@ async def test_the_queue_is_bounded_and_what_did_not_fit_comes_again(tmp_path: P
         await bench.send(*(a_batch(seq) for seq in range(2, 8)))
         await bench.until(lambda: bench.ingest.metrics()["queue_dropped"] == 3)
         assert bench.ingest.metrics()["queue_bytes"] <= 4 * size
+        await bench.bus.publish("fm/v1/tower/alarms", encode(a_notice(1)))  # has a queue of its own
         bench.store.down = None
+        await bench.until(lambda: bench.ingest.metrics()["alarms_stored"] == 1)
         await bench.confirmed(1, 2, 3, 4)
         assert bench.stored["b1"] == {1, 2, 3, 4}
         await bench.send(a_batch(5), a_batch(6), a_batch(7))
