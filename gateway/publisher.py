@@ -241,19 +241,24 @@ class Publisher:
 
     async def _send_waiting(self) -> None:
         failures = self.counts["failed"]
-        fresh = True
-        while self.waiting and len(self._flights) < max(1, self._window // 2) and self.counts["failed"] == failures:
+        again = True
+        while self.waiting and self._has_room() and self.counts["failed"] == failures:
             entries = await self._spool.waiting(self._cursor, 16)
             if not entries:
-                if not fresh:
+                if not again:
                     return
-                self._cursor, fresh = 0, False
+                self._cursor, again = 0, False
             for entry in entries:
-                self._cursor = max(self._cursor, entry.id)
+                if not self._has_room():
+                    return
+                self._cursor = entry.id
                 if (entry.boot, entry.seq) not in self._flights:
                     self.counts["resent"] += 1
                     self._send(entry, self._as_sent_now(entry))
                     await self._clock.sleep(1 / RATE)
+
+    def _has_room(self) -> bool:
+        return len(self._flights) < max(1, self._window // 2)
 
     def _as_sent_now(self, entry: Entry) -> bytes:
         if entry.boot == self.boot and self._clock.ms() - entry.at < HISTORY * 1000:

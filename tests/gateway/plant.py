@@ -7,6 +7,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pymodbus.client.mixin import ModbusClientMixin
@@ -18,6 +19,7 @@ from facility.assets import Asset, Device
 from facility.catalog import Catalog
 from facility.classfile import AssetClass
 from facility.config import Site
+from facility.errors import DeviceError
 from facility.points import (
     Ask,
     Availability,
@@ -34,6 +36,8 @@ from facility.points import (
 )
 from facility.readings import Quality, Value
 from facility.settings import Settings
+from gateway.modbus import ModbusConnection
+from gateway.planner import Read
 
 LABEL = Label("点", "point")
 FAST = 0.05
@@ -237,3 +241,65 @@ def good_reply(frame: bytes, words: Sequence[int] = (2301, 20, 0, 7, 1), flags: 
     else:
         data = struct.pack(f">{count}H", *words[address : address + count])
     return frame[:4] + struct.pack(">HBBB", len(data) + 3, frame[6], function, len(data)) + data
+
+
+class LoopClock:
+    """The event loop's time as every kind of time, so that a virtual loop moves the wall clock too."""
+
+    start = 1_700_000_000_000
+
+    def ms(self) -> int:
+        """Milliseconds since 1970."""
+        return self.start + round(self.monotonic() * 1000)
+
+    def now(self) -> datetime:
+        """The same as an instant."""
+        return datetime.fromtimestamp(self.ms() / 1000, UTC)
+
+    def monotonic(self) -> float:
+        """Seconds of the loop."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(max(0.0, seconds))
+
+
+class FakeLine(ModbusConnection):
+    """A connection without a socket, for virtual time. `units` that are not there time out; an answer takes `takes`."""
+
+    def __init__(self, *units: int, takes: float = 0.01) -> None:
+        super().__init__("127.0.0.1", 1)
+        self.units = set(units)
+        self.takes = takes
+        self.asked: list[tuple[float, int, Read]] = []
+        self.forbidden: set[int] = set()
+        self.code = 0
+        self.open = True
+        self.words = list(range(200))
+
+    @property
+    def connected(self) -> bool:
+        """Whether `open`."""
+        return self.open
+
+    async def read(self, device: str, unit: int, read: Read, timeout: float) -> bytes:
+        """As the real one, from `words`; refuses `forbidden` addresses, and everything with `code`."""
+        self.asked.append((asyncio.get_running_loop().time(), unit, read))
+        if not self.open:
+            raise DeviceError(device, "refused", "no connection")
+        if unit not in self.units:
+            await asyncio.sleep(timeout)
+            raise DeviceError(device, "timeout", "no answer")
+        await asyncio.sleep(self.takes)
+        if self.code:
+            raise DeviceError(device, "exception", "exception", code=self.code)
+        if self.forbidden & set(range(read.address, read.end)):
+            raise DeviceError(device, "exception", "illegal data address", code=2)
+        if read.table.is_bits:
+            return bytes(read.size)
+        return struct.pack(f">{read.count}H", *self.words[read.address : read.end])
+
+    def times(self, unit: int) -> list[float]:
+        """When a unit was asked."""
+        return [at for at, asked, _ in self.asked if asked == unit]
