@@ -23,13 +23,13 @@ import gateway.cli
 import simulators.cli
 from caretaker_demo import Demo, Options, conclude, open_demo, play, scenario_file
 from caretaker_roles import ROLES, House, check_roles, open_house
-from facility.catalog import Catalog
+from facility.catalog import Catalog, load_catalog
 from facility.clock import SystemClock
 from facility.config import Site, load_site
 from facility.config import schema as site_schema
 from facility.errors import CaretakerError, ConfigError, Problem
 from gateway.check import check as check_cycles
-from rules.rulebook import Rulebook, load_rulebook
+from rules.rulebook import PACKS, Rulebook, load_rulebook, read_rules
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Caretaker 守护: watches over a building's equipment."
@@ -143,10 +143,22 @@ def _load(folder: Path) -> tuple[Site, Catalog, Rulebook]:
         rulebook = load_rulebook(site, catalog)
         problems = [Problem(str(folder / "devices.yaml"), 0, "", text) for text in check_cycles(site, catalog)]
     except ConfigError as error:
-        problems = list(error.problems)
+        problems = list({*error.problems, *_rule_problems(folder)})
     if problems:
-        _fail("\n".join(str(problem) for problem in problems) + f"\n{len(problems)} problem(s); nothing was started")
+        _fail(
+            "\n".join(str(problem) for problem in sorted(problems))
+            + f"\n{len(problems)} problem(s); nothing was started"
+        )
     return site, catalog, rulebook
+
+
+def _rule_problems(folder: Path) -> tuple[Problem, ...]:
+    """What is wrong with the rules even when the rest of the site is: everything is told at once."""
+    try:
+        read_rules([PACKS, folder / "rules"], load_catalog(folder), assets=None)
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 def _fail(message: str) -> None:

@@ -113,8 +113,11 @@ def _given(device: Device, profile: Profile, points: Iterable[str]) -> Iterator[
             yield key
 
 
-def read_rules(folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset]) -> list[Definition]:
-    """The rules of the folders' files, later folders over earlier ones; ConfigError with every problem."""
+def read_rules(folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset] | None) -> list[Definition]:
+    """The rules of the folders' files, later folders over earlier ones; ConfigError with every problem.
+
+    `assets` None: they are not known (their file is wrong itself), so that no rule is blamed for naming one.
+    """
     problems: list[Problem] = []
     found: dict[str, Definition] = {}
     for folder in folders:
@@ -161,7 +164,7 @@ class _Reader:
     """Turns the rules of one file into definitions; what is wrong goes to `problems`."""
 
     def __init__(
-        self, document: Document, catalog: Catalog, assets: Mapping[str, Asset], problems: list[Problem]
+        self, document: Document, catalog: Catalog, assets: Mapping[str, Asset] | None, problems: list[Problem]
     ) -> None:
         self.document = document
         self.catalog = catalog
@@ -182,7 +185,7 @@ class _Reader:
         for name in ("labels", "guidance", "when", "severity", "raises"):
             if getattr(item, name) is None:
                 self.wrong((*place, name), "is missing")
-        for asset in item.assets:
+        for asset in item.assets if self.assets is not None else ():
             if asset not in self.assets or self.assets[asset].asset_class != asset_class.id:
                 self.wrong((*place, "assets"), f"there is no asset {asset!r} of class {asset_class.id}")
         delay = self._seconds((*place, "for"), item.for_)
