@@ -63,6 +63,8 @@ MAX_JUDGEMENTS = 50_000
 MAX_WAITING = 50_000
 """Batches that wait to be judged."""
 HISTORY_TRIES = 3
+YIELD_EVERY = 200
+"""Stored samples after which everything else gets its turn."""
 
 
 @dataclass
@@ -200,11 +202,15 @@ class Rules:
 
     async def _read_history(self, start: int, end: int, take: Callable[[Sample], None]) -> None:
         """Hand over the stored samples; a store that is not there is tried thrice, then done without (and counted)."""
+        number = 0
         for attempt in range(HISTORY_TRIES):
             try:
                 async for sample in self.history(start, end):
                     take(sample)
                     start = max(start, sample.at)
+                    number += 1
+                    if number % YIELD_EVERY == 0:
+                        await asyncio.sleep(0)
                     await self._room()
                 return
             except StoreError as error:

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from facility.bus import MemoryBus
 from facility.errors import StoreError
 from facility.settings import RecordsSettings
 from facility.wire import readings_topic
-from rules import service
+from rules import schema, service
 from rules.commands import Commands
 from rules.records import Applied, Records, open_records
 from rules.rows import AlarmRow
@@ -278,7 +279,7 @@ import asyncio, sys
 from pathlib import Path
 from facility.bus import MemoryBus
 from facility.settings import RecordsSettings
-from rules import service
+from rules import schema, service
 from rules.records import open_records
 from tests.rules.plant import CLOCK, LIFTS, Line, Store, a_sample, a_site, at_work
 
@@ -300,9 +301,8 @@ asyncio.run(main(*sys.argv[1:]))
 @pytest.mark.slow
 @pytest.mark.parametrize("kill_after", [1, 40, 150])
 async def test_killed_at_any_point_no_alarm_and_no_push_is_lost(
-    records: Records, tmp_path: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch, kill_after: int
+    records: Records, tmp_path: Path, hook: Hook, kill_after: int
 ) -> None:
-    monkeypatch.setattr("rules.outbox.LEASE_MS", 500)
     start, pace = CLOCK.ms() + 3_000, 5
     arguments = (str(tmp_path), hook.url, str(start), str(pace))
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", CHILD, *arguments)
@@ -313,13 +313,15 @@ async def test_killed_at_any_point_no_alarm_and_no_push_is_lost(
         await process.wait()
     before = {row.asset for row in await rows(records)}
     assert len(before) >= kill_after
+    async with records.writing() as connection:  # as if the dead worker's leases had run out
+        await connection.execute(update(schema.outbox).values(lease_until=0))
     # ingest has stored what the gateways sent, whoever was dead meanwhile
     store = Store(a_sample(lift, start + n * pace, car_overload=True) for n, lift in enumerate(LIFTS))
     await until(lambda: CLOCK.ms() > start + len(LIFTS) * pace)
     async with open_records(RecordsSettings(path="records.sqlite"), tmp_path) as again:
         async with at_work(a_site(tmp_path, hook.url), again, store=store) as rules:
             await until(lambda: len({*hook.keys}) == len(LIFTS), limit=40)
-            assert rules.metrics()["failed_samples" if "failed_samples" in rules.metrics() else "engine_faults"] == 0
+            assert rules.metrics().get("failed_samples", 0) == 0
         counts = await again.counts()
     found = await rows(records)
     assert sorted(row.asset for row in found) == sorted(LIFTS)
