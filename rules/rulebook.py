@@ -160,6 +160,10 @@ def _merge(reader: _Reader, pack: _Pack, here: dict[str, str], found: dict[str, 
             reader.wrong((*place, "id"), f"there is no shipped rule {item.id!r} to take away")
 
 
+def _is_of(assets: Mapping[str, Asset], asset: str, asset_class: AssetClass) -> bool:
+    return asset in assets and assets[asset].asset_class == asset_class.id
+
+
 class _Reader:
     """Turns the rules of one file into definitions; what is wrong goes to `problems`."""
 
@@ -185,8 +189,8 @@ class _Reader:
         for name in ("labels", "guidance", "when", "severity", "raises"):
             if getattr(item, name) is None:
                 self.wrong((*place, name), "is missing")
-        for asset in item.assets if self.assets is not None else ():
-            if asset not in self.assets or self.assets[asset].asset_class != asset_class.id:
+        for asset in item.assets:
+            if self.assets is not None and not _is_of(self.assets, asset, asset_class):
                 self.wrong((*place, "assets"), f"there is no asset {asset!r} of class {asset_class.id}")
         delay = self._seconds((*place, "for"), item.for_)
         clear_delay = self._seconds((*place, "clear_for"), item.clear_for)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facility.points import Limits, Register, Table
+from facility.points import Kind, Limits, Register, Table
 from gateway.planner import Read, UnreadableError, cost, halves, plan, schedule
 from tests.gateway.plant import POINTS, POLLED, a_device
 
@@ -129,3 +129,21 @@ def test_the_cost_grows_with_requests_words_and_the_delay_between() -> None:
     two = plan([Register("p", Table.HOLDING, address, "uint16") for address in (0, 500)], Limits())
     wide = plan([Register("p", Table.HOLDING, address, "uint16") for address in range(100)], Limits())
     assert cost(one, Limits()) < cost(wide, Limits()) < cost(two, Limits()) < cost(two, Limits(delay=0.1))
+
+
+def test_a_slow_switch_rides_on_a_faster_read_and_a_slow_number_keeps_its_pace() -> None:
+    fast = Register("fast", Table.INPUT, 0, "uint16", words=4)
+    switch = Register("switch", Table.INPUT, 2, "bit", bits=(3, 3))
+    number = Register("number", Table.INPUT, 1, "uint16")
+    points = {
+        "fast": replace(POINTS["temp"], key="fast", interval=1.0),
+        "switch": replace(POINTS["temp"], key="switch", kind=Kind.DISCRETE, interval=10.0),
+        "number": replace(POINTS["temp"], key="number", interval=10.0),
+    }
+    profile = replace(POLLED, registers=(fast, switch, number))
+    cycles = schedule(profile, a_device(), points)
+    assert [cycle.interval for cycle in cycles] == [1.0, 10.0]
+    assert cycles[0].reads == (Read(Table.INPUT, 0, 4, (fast, switch)),)
+    assert [item.point for read in cycles[1].reads for item in read.registers] == ["number"]
+    alone = schedule(replace(profile, limits=Limits(single=True)), a_device(), points)
+    assert [item.point for read in alone[0].reads for item in read.registers] == ["fast"]
