@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import alarms, assets, gateways, health, problems, readings, session, stream, tickets
+from api import alarms, assets, gateways, health, problems, readings, session, stream, tickets, wide
 from api.deps import Deps, Reader
 from api.schemas import refusals
 
@@ -46,7 +46,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, alarms, tickets, gateways, stream):
+    for module in (session, assets, readings, wide, alarms, tickets, gateways, stream):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(health.router)
     _describe(app)

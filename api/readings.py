@@ -69,7 +69,7 @@ async def history(deps: DepsOf, _: Reader, wanted: Annotated[Span, Query()]) -> 
     known = deps.catalog.point(found.asset_class, point)
     if known is None:
         raise not_found(Label(f"{found.id} 的点位", f"point of {found.id}"), point[:100])
-    first, last = _range(deps, wanted.start, wanted.end)
+    first, last = time_range(deps, wanted.start, wanted.end)
     if raw or known.kind not in (Kind.ANALOG, Kind.COUNTER):
         readings = await deps.store.between(found.id, [point], first, last, limit=raw or MAX_RAW)
         items = [_raw(reading) for reading in readings]
@@ -101,7 +101,8 @@ def instant(text: str, name: str) -> int:
     return ms
 
 
-def _range(deps: Deps, start: str | None, end: str | None) -> tuple[int, int]:
+def time_range(deps: Deps, start: str | None, end: str | None) -> tuple[int, int]:
+    """[first, last) in ms: the last hour by default; 422 when it is empty or longer than ten years."""
     last = instant(end, "end") if end else deps.clock.ms() + 1
     first = instant(start, "start") if start else max(0, last - 3_600_000)
     if first >= last:
