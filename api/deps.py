@@ -45,7 +45,7 @@ class Deps:
     """Everything the API works with. The composition root makes it; nothing in api/ makes its own.
 
     `metrics` and `gaps` (batches that are missing) are asked for when somebody looks; a process without ingest has
-    no gaps to tell. `accounts`, `gate` (who is who) and `board` (the live alarms, read once for everybody) follow from the rest.
+    no gaps to tell. `accounts`, `gate` (who is who) and `board` (the live alarms) follow from the rest.
     """
 
     site: Site
