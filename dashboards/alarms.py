@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dashboards import panels, queries, tables
+from dashboards import panels, tables
 from dashboards.board import board
+from dashboards.equipment import classes_of
 from dashboards.panels import Json
+from dashboards.queries import Readings
 from dashboards.texts import ALARMS
+from facility.catalog import Catalog
 from facility.config import Site
 from facility.points import Label
 
 
-def dashboard(site: Site, language: str) -> Json:
+def dashboard(site: Site, catalog: Catalog, language: str, source: Readings) -> Json:
     """The board of the control room and of whoever writes the monthly report."""
-    return board(site, "alarms", ALARMS, list(_panels(site, language)), language=language, refresh="5s")
+    return board(
+        site, "alarms", ALARMS, list(_panels(site, catalog, language, source)), language=language, refresh="5s"
+    )
 
 
-def _panels(site: Site, language: str) -> Iterator[Json]:
+def _panels(site: Site, catalog: Catalog, language: str, source: Readings) -> Iterator[Json]:
     for severity, label, colour in (
         (1, Label("紧急", "Emergency"), "red"),
         (2, Label("严重", "Urgent"), "orange"),
@@ -34,11 +39,12 @@ def _panels(site: Site, language: str) -> Iterator[Json]:
     yield tables.listing(
         Label("已搁置", "Shelved"), "/api/v1/alarms?state=shelved&limit=500", tables.SHELVED, language, width=10
     )
+    classes = [(name, catalog.classes[name].label.to(language)) for name in classes_of(site)]
     rate = Label("报警频次", "Alarms raised").to(language)
-    yield panels.timeseries(rate, [queries.raised(site.id, "class")], unit="{count}")
+    yield panels.timeseries(rate, [source.raised(classes)], unit="{count}")
     times = Label("次数", "Times").to(language)
     rules = Label("触发最多的规则", "Rules by alarms raised").to(language)
-    yield panels.table(rules, [queries.most_raised(site.id, "rule", times)], width=6, height=8)
+    yield panels.table(rules, [source.most_raised("rule", language, times)], width=6, height=8)
     assets = Label("报警最多的设备", "Assets by alarms raised").to(language)
-    yield panels.table(assets, [queries.most_raised(site.id, "asset", times)], width=6, height=8)
+    yield panels.table(assets, [source.most_raised("asset", language, times)], width=6, height=8)
     yield tables.listing(Label("报警历史", "Alarm history"), "/api/v1/alarms?limit=500", tables.ALARM_HISTORY, language)

@@ -9,7 +9,10 @@ from pathlib import Path
 import yaml
 
 from dashboards import alarms, equipment, overview
+from dashboards.infinity import ApiReadings
+from dashboards.influx import InfluxReadings
 from dashboards.panels import Json
+from dashboards.queries import Readings
 from dashboards.sources import Access, sources
 from facility.catalog import Catalog
 from facility.config import Site
@@ -17,14 +20,21 @@ from facility.config import Site
 _ENV = Access("$CARETAKER_API_URL", "$CARETAKER_API_TOKEN", "$CARETAKER_INFLUX_TOKEN")
 
 
+def readings_of(site: Site) -> Readings:
+    """Where the boards of a site find its readings: InfluxDB if they are there, else our own API."""
+    return InfluxReadings(site.id) if site.settings.readings.kind == "influxdb" else ApiReadings()
+
+
 def boards(site: Site, catalog: Catalog, languages: Sequence[str]) -> dict[str, Json]:
-    """Every board by its file name (`zh/overview.json`), in each of the languages."""
+    """Every board by its file name (`zh/overview.json`), in each of the languages; readings from where the site's
+    settings say."""
+    source = readings_of(site)
     found: dict[str, Json] = {}
     for language in languages:
-        found[f"{language}/overview.json"] = overview.dashboard(site, catalog, language)
-        found[f"{language}/alarms.json"] = alarms.dashboard(site, language)
+        found[f"{language}/overview.json"] = overview.dashboard(site, catalog, language, source)
+        found[f"{language}/alarms.json"] = alarms.dashboard(site, catalog, language, source)
         for asset_class in equipment.classes_of(site):
-            found[f"{language}/{asset_class}.json"] = equipment.dashboard(site, catalog, asset_class, language)
+            found[f"{language}/{asset_class}.json"] = equipment.dashboard(site, catalog, asset_class, language, source)
     return found
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from dashboards import panels, queries
+from dashboards import panels
 from dashboards.board import board, chosen_asset
 from dashboards.panels import Json
+from dashboards.queries import SELECTED, Readings, api
 from dashboards.tables import LIVE_VALUES, alarms_of, columns
 from dashboards.texts import ASSET, COUNTERS, CRITICAL, GROUPS, LIVE, MEASURED, STATES, TEXTS
 from facility.catalog import Catalog
@@ -30,7 +31,7 @@ def classes_of(site: Site) -> tuple[str, ...]:
     return tuple(dict.fromkeys(asset.asset_class for asset in site.assets.values()))
 
 
-def dashboard(site: Site, catalog: Catalog, asset_class: str, language: str) -> Json:
+def dashboard(site: Site, catalog: Catalog, asset_class: str, language: str, source: Readings) -> Json:
     """The board of one class: critical states, then a row for each group of points, one asset at a time."""
     shown = points_of(site, catalog, asset_class)
     assets = [asset for asset in site.assets.values() if asset.asset_class == asset_class]
@@ -38,11 +39,11 @@ def dashboard(site: Site, catalog: Catalog, asset_class: str, language: str) -> 
     for point in shown:
         groups.setdefault(re.split(r"[.\[]", point.key)[0], []).append(point)
     critical = [point for point in shown if point.critical and point.states and not point.index]
-    content = [*_top(site, asset_class, critical, language)]
+    content = [*_top(asset_class, critical, language, source)]
     if "dev" in groups:  # the device about itself: least wanted, so last
         groups["dev"] = groups.pop("dev")
     for number, (group, points) in enumerate(groups.items()):
-        inside = list(_group(site, asset_class, points, language))
+        inside = list(_group(asset_class, points, language, source))
         title = GROUPS.get(group, Label(group, group)).to(language)
         content.append(panels.row(title, inside, collapsed=number >= OPEN_ROWS))
     return board(
@@ -52,7 +53,7 @@ def dashboard(site: Site, catalog: Catalog, asset_class: str, language: str) -> 
         content,
         language=language,
         variables=[chosen_asset(assets, ASSET.to(language), language)],
-        annotations=[queries.marks(site.id, language, asset=queries.SELECTED)],
+        annotations=[source.marks(language, asset=SELECTED)],
     )
 
 
@@ -75,28 +76,28 @@ def points_of(site: Site, catalog: Catalog, asset_class: str) -> list[Point]:
     return [point for key, point in known.items() if key in wanted]
 
 
-def _top(site: Site, asset_class: str, critical: Sequence[Point], language: str) -> Iterator[Json]:
-    yield alarms_of(site, asset_class, language)
-    live = queries.api(f"/api/v1/latest?asset={queries.SELECTED}", columns(LIVE_VALUES, language))
+def _top(asset_class: str, critical: Sequence[Point], language: str, source: Readings) -> Iterator[Json]:
+    yield alarms_of(language)
+    live = api(f"/api/v1/latest?asset={SELECTED}", columns(LIVE_VALUES, language))
     yield panels.table(LIVE.to(language), [live], width=12)
     for part in _parts(critical, BANDS):
-        target = queries.readings(site.id, asset_class, part, language)
+        target = source.over_time(asset_class, part, language)
         yield panels.state_timeline(CRITICAL.to(language), [target], part, language)
 
 
-def _group(site: Site, asset_class: str, points: Sequence[Point], language: str) -> Iterator[Json]:
+def _group(asset_class: str, points: Sequence[Point], language: str, source: Readings) -> Iterator[Json]:
     analog = [point for point in points if point.kind is Kind.ANALOG]
     for unit in dict.fromkeys(point.unit for point in analog):
         for part in _parts([point for point in analog if point.unit == unit], LINES):
-            target = queries.readings(site.id, asset_class, part, language)
+            target = source.over_time(asset_class, part, language)
             yield panels.timeseries(_title(part, MEASURED, language), [target], unit=unit)
     states = [point for point in points if point.kind in (Kind.DISCRETE, Kind.ENUM)]
     for part in _parts(states, BANDS):
-        target = queries.readings(site.id, asset_class, part, language)
+        target = source.over_time(asset_class, part, language)
         yield panels.state_timeline(STATES.to(language), [target], part, language)
     for kind, title in ((Kind.COUNTER, COUNTERS), (Kind.TEXT, TEXTS)):
         for part in _parts([point for point in points if point.kind is kind], STATS):
-            target = queries.newest(site.id, asset_class, part, language)
+            target = source.newest(asset_class, part, language)
             yield panels.stat(title.to(language), [target], part, language)
 
 

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dashboards import panels, queries, tables
+from dashboards import panels, tables
 from dashboards.board import board
 from dashboards.equipment import classes_of, points_of
 from dashboards.panels import Json
+from dashboards.queries import Readings
 from dashboards.texts import HEADLINES, OVERVIEW
 from facility.catalog import Catalog
 from facility.config import Site
 from facility.points import Kind, Label, Point
 
 
-def dashboard(site: Site, catalog: Catalog, language: str) -> Json:
+def dashboard(site: Site, catalog: Catalog, language: str, source: Readings) -> Json:
     """The board that hangs on the wall."""
     return board(
         site,
         "overview",
         OVERVIEW,
-        list(_panels(site, catalog, language)),
+        list(_panels(site, catalog, language, source)),
         language=language,
-        annotations=[queries.marks(site.id, language)],
+        annotations=[source.marks(language)],
     )
 
 
-def _panels(site: Site, catalog: Catalog, language: str) -> Iterator[Json]:
+def _panels(site: Site, catalog: Catalog, language: str, source: Readings) -> Iterator[Json]:
     yield tables.counted(Label("紧急事件", "Emergencies"), "/api/v1/alerts", language, colour="red")
     yield tables.counted(Label("当前报警", "Alarms now"), "/api/v1/alarms/board", language, colour="orange")
     path = "/api/v1/alarms?state=unacknowledged&state=returned&state=latched_unacknowledged&limit=500"
@@ -39,7 +40,8 @@ def _panels(site: Site, catalog: Catalog, language: str) -> Iterator[Json]:
         point = headline(site, catalog, asset_class)
         if point is not None:
             title = f"{catalog.classes[asset_class].label.to(language)} · {point.label.to(language)}"
-            yield panels.timeseries(title, [queries.compared(site.id, asset_class, point)], unit=point.unit)
+            assets = [asset.id for asset in site.assets.values() if asset.asset_class == asset_class]
+            yield panels.timeseries(title, [source.compared(asset_class, assets, point)], unit=point.unit)
     yield tables.listing(Label("设备", "Assets"), "/api/v1/assets", tables.ASSET_LIST, language, width=14)
     yield tables.listing(Label("网关", "Gateways"), "/api/v1/gateways", tables.GATEWAY_LIST, language, width=10)
 

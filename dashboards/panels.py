@@ -15,6 +15,9 @@ Json = dict[str, Any]
 GAP_MS = 900_000
 """A line is not drawn across a longer silence: a lost device must not look alive."""
 
+NOT_TIME = "/^(?!Time$)/"
+"""Fields of any kind but the time; Grafana takes numbers only unless it is told."""
+
 _UNITS = {
     "V": "volt", "mV": "mvolt", "kV": "kvolt", "A": "amp", "mA": "mamp", "W": "watt", "kW": "kwatt", "MW": "megwatt",
     "V.A": "voltamp", "kV.A": "kvoltamp", "V.A{reactive}": "voltampreact", "kV.A{reactive}": "kvoltampreact",
@@ -83,16 +86,17 @@ def state_timeline(title: str, targets: Sequence[Json], points: Sequence[Point],
 
 def stat(title: str, targets: Sequence[Json], points: Sequence[Point], language: str) -> Json:
     """The newest value of each point, large."""
-    panel = _panel(
-        "stat", title, targets, size=(24, 4 if len(points) <= 8 else 8), options=_stat_options("lastNotNull")
-    )
+    texts = all(point.kind is Kind.TEXT for point in points)
+    options = _stat_options("lastNotNull", fields=NOT_TIME if texts else "")
+    panel = _panel("stat", title, targets, size=(24, 4 if len(points) <= 8 else 8), options=options)
     panel["fieldConfig"]["overrides"] = overrides(points, language, units=True)
     return panel
 
 
 def count(title: str, target: Json, *, colour: str, width: int = 6) -> Json:
     """How many rows a table has, as one large number; any is worth `colour`."""
-    panel = _panel("stat", title, [target], size=(width, 4), options=_stat_options("count", colour_mode="background"))
+    options = _stat_options("count", fields="/^id$/", colour_mode="background")
+    panel = _panel("stat", title, [target], size=(width, 4), options=options)
     steps = [{"color": "green", "value": None}, {"color": colour, "value": 1}]
     panel["fieldConfig"]["defaults"] = {
         "noValue": "0",
@@ -168,8 +172,7 @@ def _ref(index: int) -> str:
     return (chr(64 + index // 26) if index >= 26 else "") + chr(65 + index % 26)
 
 
-def _stat_options(calculation: str, *, colour_mode: str = "none") -> Json:
-    fields = "/^id$/" if calculation == "count" else ""
+def _stat_options(calculation: str, *, fields: str, colour_mode: str = "none") -> Json:
     return {
         "reduceOptions": {"calcs": [calculation], "fields": fields, "values": False},
         "orientation": "auto",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from dashboards import panels, queries
 from dashboards.panels import Json
-from facility.config import Site
 from facility.points import Label
 
 Column = tuple[str, Label, str]
@@ -96,7 +95,7 @@ def counted(title: Label, path: str, language: str, *, colour: str) -> Json:
     return panels.count(title.to(language), queries.api(path, [("id", "id", "string")]), colour=colour)
 
 
-def alarms_of(_site: Site, _asset_class: str, language: str) -> Json:
+def alarms_of(language: str) -> Json:
     """The alarms of the chosen asset that are not over."""
     path = f"/api/v1/alarms?active=true&asset={queries.SELECTED}"
     return listing(Label("当前报警", "Alarms now"), path, ALARM_LIST, language, width=12)

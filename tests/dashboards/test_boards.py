@@ -19,8 +19,9 @@ import api.tickets
 from dashboards import equipment, panels
 from dashboards.board import COLUMNS, MAX_UID, laid_out, uid
 from dashboards.build import boards, text_of
+from dashboards.influx import literal, quoted
 from dashboards.panels import Json, unit_of
-from dashboards.queries import API, INFLUX, literal, quoted
+from dashboards.queries import API, INFLUX
 from dashboards.texts import COLOURS, GROUPS, HEADLINES
 from facility.catalog import Catalog, load_catalog
 from facility.config import Site

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -220,6 +221,40 @@ def test_the_command_builds(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "9 files" in result.output
     assert not (tmp_path / "dashboards" / "zh").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "uids"),
+    [
+        ([], {"caretaker-readings", "caretaker-api"}),
+        (["--readings", "influx"], {"caretaker-readings", "caretaker-api"}),
+        (["--readings", "api"], {"caretaker-api"}),
+    ],
+)
+def test_the_command_follows_the_site_or_is_told(tmp_path: Path, more: list[str], uids: set[str]) -> None:
+    result = CliRunner().invoke(app, ["build", str(SITE), "--out", str(tmp_path), *more])
+    assert result.exit_code == 0, result.output
+    board = (tmp_path / "dashboards" / "en" / "power.json").read_text()
+    assert {uid for uid in ("caretaker-readings", "caretaker-api") if f'"{uid}"' in board} == uids
+    made = yaml.safe_load((tmp_path / "provisioning" / "datasources" / "caretaker.yaml").read_text())
+    assert {source["uid"] for source in made["datasources"]} == uids
+
+
+def test_a_site_without_influxdb_asks_the_api(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    shutil.copytree(SITE, folder)
+    settings = (folder / "site.yaml").read_text()
+    (folder / "site.yaml").write_text(settings.replace(settings.splitlines()[-1], "readings: {kind: duckdb}"))
+    out = tmp_path / "boards"
+    result = CliRunner().invoke(app, ["build", str(folder), "--out", str(out), "--language", "en"])
+    assert result.exit_code == 0, result.output
+    power = (out / "dashboards" / "en" / "power.json").read_text()
+    assert "/api/v1/history/wide?asset=$asset&point=" in power
+    assert "caretaker-readings" not in power
+    result = CliRunner().invoke(app, ["build", str(folder), "--out", str(tmp_path / "other"), "--readings", "influx"])
+    assert result.exit_code == 2
+    assert "--readings influx needs `url`" in result.output
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_command_pushes(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
