@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from dashboards import panels, tables
 from dashboards.board import board
-from dashboards.equipment import classes_of
 from dashboards.panels import Json
 from dashboards.queries import Readings
 from dashboards.texts import ALARMS
@@ -39,7 +38,10 @@ def _panels(site: Site, catalog: Catalog, language: str, source: Readings) -> It
     yield tables.listing(
         Label("已搁置", "Shelved"), "/api/v1/alarms?state=shelved&limit=500", tables.SHELVED, language, width=10
     )
-    classes = [(name, catalog.classes[name].label.to(language)) for name in classes_of(site)]
+    classes = [
+        (name, catalog.classes[name].label.to(language))
+        for name in dict.fromkeys(a.asset_class for a in site.assets.values())
+    ]
     rate = Label("报警频次", "Alarms raised").to(language)
     yield panels.timeseries(rate, [source.raised(classes)], unit="{count}")
     times = Label("次数", "Times").to(language)

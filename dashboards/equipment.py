@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dashboards import panels
-from dashboards.board import board, chosen_asset
+from dashboards.board import COLUMNS, board, chosen_asset
 from dashboards.panels import Json
 from dashboards.queries import SELECTED, Readings, api
 from dashboards.tables import LIVE_VALUES, alarms_of, columns
-from dashboards.texts import ASSET, COUNTERS, CRITICAL, GROUPS, LIVE, MEASURED, STATES, TEXTS
+from dashboards.texts import ASSET, COUNTERS, CRITICAL, GROUPS, LIVE, STATES, TEXTS
 from facility.catalog import Catalog
 from facility.config import Site
 from facility.points import Kind, Label, Point
@@ -27,8 +27,9 @@ OPEN_ROWS = 3
 
 
 def classes_of(site: Site) -> tuple[str, ...]:
-    """The asset classes that the site has, in the order of its assets."""
-    return tuple(dict.fromkeys(asset.asset_class for asset in site.assets.values()))
+    """The asset classes that some device of the site reads, in the order of its assets."""
+    read = {device.asset for device in site.devices}
+    return tuple(dict.fromkeys(asset.asset_class for asset in site.assets.values() if asset.id in read))
 
 
 def dashboard(site: Site, catalog: Catalog, asset_class: str, language: str, source: Readings) -> Json:
@@ -43,9 +44,9 @@ def dashboard(site: Site, catalog: Catalog, asset_class: str, language: str, sou
     if "dev" in groups:  # the device about itself: least wanted, so last
         groups["dev"] = groups.pop("dev")
     for number, (group, points) in enumerate(groups.items()):
-        inside = list(_group(asset_class, points, language, source))
-        title = GROUPS.get(group, Label(group, group)).to(language)
-        content.append(panels.row(title, inside, collapsed=number >= OPEN_ROWS))
+        label = GROUPS.get(group) or (points[0].label if len(points) == 1 else Label(group, group))
+        inside = list(_group(asset_class, label, points, language, source=source))
+        content.append(panels.row(label.to(language), inside, collapsed=number >= OPEN_ROWS))
     return board(
         site,
         asset_class,
@@ -85,12 +86,20 @@ def _top(asset_class: str, critical: Sequence[Point], language: str, source: Rea
         yield panels.state_timeline(CRITICAL.to(language), [target], part, language)
 
 
-def _group(asset_class: str, points: Sequence[Point], language: str, source: Readings) -> Iterator[Json]:
+def _group(
+    asset_class: str, group: Label, points: Sequence[Point], language: str, *, source: Readings
+) -> Iterator[Json]:
     analog = [point for point in points if point.kind is Kind.ANALOG]
-    for unit in dict.fromkeys(point.unit for point in analog):
-        for part in _parts([point for point in analog if point.unit == unit], LINES):
-            target = source.over_time(asset_class, part, language)
-            yield panels.timeseries(_title(part, MEASURED, language), [target], unit=unit)
+    plots = [
+        part
+        for unit in dict.fromkeys(point.unit for point in analog)
+        for part in _parts([point for point in analog if point.unit == unit], LINES)
+    ]
+    for number, part in enumerate(plots, 1):
+        target = source.over_time(asset_class, part, language)
+        last_alone = number == len(plots) and number % 2
+        width = COLUMNS if last_alone else COLUMNS // 2
+        yield panels.timeseries(_title(part, group, language), [target], unit=part[0].unit, width=width)
     states = [point for point in points if point.kind in (Kind.DISCRETE, Kind.ENUM)]
     for part in _parts(states, BANDS):
         target = source.over_time(asset_class, part, language)
@@ -101,12 +110,12 @@ def _group(asset_class: str, points: Sequence[Point], language: str, source: Rea
             yield panels.stat(title.to(language), [target], part, language)
 
 
-def _title(points: Sequence[Point], several: Label, language: str) -> str:
-    """The label of the only point, else a word for several and the unit."""
+def _title(points: Sequence[Point], group: Label, language: str) -> str:
+    """The label of the only point, else that of the group and the unit."""
     if len(points) == 1:
         return points[0].label.to(language)
     unit = symbol(points[0].unit)
-    return f"{several.to(language)} ({unit})" if unit else several.to(language)
+    return f"{group.to(language)} ({unit})" if unit else group.to(language)
 
 
 def _parts(points: Sequence[Point], size: int) -> Iterator[Sequence[Point]]:

@@ -27,7 +27,7 @@ GROUPS: dict[str, Label] = {
     "gen": Label("发电机", "Generator"), "ups": Label("不间断电源", "UPS"), "batt": Label("电池", "Batteries"),
     "room": Label("机房环境", "Room"), "sys": Label("机组", "Pump set"), "pump": Label("单泵", "Pumps"),
     "maint": Label("维护", "Service"), "wq": Label("水质", "Water quality"), "sump": Label("集水井", "Sump"),
-    "fw": Label("消防给水", "Fire water"),
+    "fw": Label("消防给水", "Fire water"), "gw": Label("网关", "Gateway"),
 }  # fmt: skip
 """First part of a point key -> the row it stands in; a key of a site's own class shows its first part."""
 
@@ -37,6 +37,7 @@ HEADLINES = {
     "power": "p.total",
     "fire_alarm": "cnt.alarm",
     "access_control": "door[1].open_seconds",
+    "gateway": "gw.spool_used",
 }
 """The one measurement per class that the overview compares across assets."""
 
@@ -44,7 +45,6 @@ OVERVIEW = Label("总览", "Overview")
 ALARMS = Label("报警与工单", "Alarms and tickets")
 CRITICAL = Label("关键状态", "Critical states")
 LIVE = Label("实时值", "Live values")
-MEASURED = Label("测量", "Measurements")
 STATES = Label("状态", "States")
 COUNTERS = Label("累计", "Counters")
 TEXTS = Label("文本", "Texts")
