@@ -19,6 +19,8 @@ from gateway.report import HEARTBEAT, PointReport, next_stamp
 
 ASK_AGAIN = 2.0
 """Seconds until a request is repeated that could not be published."""
+_SHORTEST = 0.001
+"""Seconds to listen at least, so that a due time that lies a rounding error ahead is not waited for in a spin."""
 
 
 class MqttDevice:
@@ -74,7 +76,7 @@ class MqttDevice:
         """Take the next message, or come back when there is something else to do."""
         wake = min([self._silent_at, *self._ask_at])
         try:
-            async with asyncio.timeout(max(0.0, wake - self._clock.monotonic())):
+            async with asyncio.timeout(max(_SHORTEST, wake - self._clock.monotonic())):
                 message = await anext(messages)
         except TimeoutError:
             return

@@ -107,6 +107,7 @@ class Gateway:
             spool_limit=self._spool.limit,
             shed=self._spool.shed + self._publisher.shed,
             problem=self._problem(),
+            storage_ok=not self._spool.problem,
         )
 
     def stop(self) -> None:
