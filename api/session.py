@@ -13,9 +13,12 @@ from api.deps import COOKIE, GateOf, Reader
 from api.gate import SESSION
 from api.problems import ApiError
 from api.schemas import Login, Token, WhoAmI, refusals
+from facility.errors import StoreError
 
 router = APIRouter(tags=["session"])
 console_router = APIRouter(include_in_schema=False)
+
+LANGUAGE_COOKIE = "caretaker_language"
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="token")
 
@@ -65,6 +68,8 @@ async def console_login(
         session = await gate.login(name, password, address_of(request))
     except ApiError as error:
         return RedirectResponse(f"/console/login?failed={error.status}", 303)
+    except StoreError:
+        return RedirectResponse("/console/login?failed=503", 303)
     response = RedirectResponse(_inside(onward), 303)
     response.set_cookie(
         COOKIE,
@@ -85,6 +90,14 @@ async def console_logout(gate: GateOf, request: Request) -> Response:
         await gate.logout(token)
     response = RedirectResponse("/console/login", 303)
     response.delete_cookie(COOKIE)
+    return response
+
+
+@console_router.get("/session/language")
+async def console_language(to: str = "zh", onward: str = "") -> Response:
+    """The language of the screens on this browser, whatever the user's own is."""
+    response = RedirectResponse(_inside(onward), 303)
+    response.set_cookie(LANGUAGE_COOKIE, "en" if to == "en" else "zh", max_age=400 * 86_400, samesite="lax")
     return response
 
 

@@ -1,0 +1,106 @@
+"""The wall: one tile an asset, its most telling values, and its worst alarm. Made to be read from three metres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nicegui import ui
+
+from api.console.frame import Frame
+from api.console.headline import headline
+from api.console.marks import Look, Text, box, link, severity_mark, shown
+from api.console.visitor import Visitor
+from api.present import SEVERITIES
+from facility.assets import Asset
+from facility.points import Point
+from facility.readings import Reading
+from rules.alarm import Suppression
+from rules.rows import AlarmRow
+
+MAX_TILES = 120
+
+
+class ValueCell:
+    """One value with its unit, and, when it is not good, the reason in words beside it."""
+
+    def __init__(self, visitor: Visitor, asset: str, point: Point) -> None:
+        self._visitor = visitor
+        self._asset = asset
+        self._point = point
+        Text("name", visitor.to(point.label))
+        self._number = Text("number")
+        self._number.props["data-point"] = f"{asset} {point.key}"
+        self._mark = Text("mark")
+
+    def refresh(self) -> Reading | None:
+        """Show what is known now."""
+        deps = self._visitor.deps
+        reading = deps.live.reading(self._asset, self._point.key)
+        now = shown(self._point, reading, deps.clock.ms(), self._visitor.language)
+        self._number.show(now.text, now.look)
+        self._mark.show(now.mark)
+        return reading
+
+
+class Tile:
+    """One asset on the wall."""
+
+    def __init__(self, visitor: Visitor, asset: Asset) -> None:
+        self._visitor = visitor
+        points = headline(asset.asset_class, visitor.deps.live.points(asset.id))
+        place = visitor.deps.site.locations.get(asset.location)
+        with link("tile", f"/console/assets/{asset.id}") as element:
+            with box("head"):
+                Text("id", asset.id)
+                Text("label", visitor.to(asset.label))
+                Text("place", visitor.to(place.label) if place else "")
+            with box("values"):
+                self._cells = [ValueCell(visitor, asset.id, point) for point in points]
+            with box("foot"):
+                self._mark = Look(severity_mark(4, visitor.language, word=False), "hidden")
+                self._words = Text("words")
+        element.props["data-asset"] = asset.id
+        self._look = Look(element)
+
+    def refresh(self, alarms: Sequence[AlarmRow]) -> None:
+        """Show values and the worst alarm (`alarms` are this asset's, worst first)."""
+        known = [reading for cell in self._cells if (reading := cell.refresh())]
+        dead = not any(reading.quality.is_good for reading in known)
+        free = [row for row in alarms if row.suppression is Suppression.NONE]
+        looks = [f"alarm{free[0].severity}"] if free else []
+        looks += ["owed"] if any(row.alarm.is_owed for row in free) else []
+        looks += ["dead"] if dead else []
+        self._look.show(" ".join(looks))
+        self._mark.show(f"s{free[0].severity}" if free else "hidden")
+        self._words.show(self._text(free, dead=dead))
+
+    def _text(self, alarms: Sequence[AlarmRow], *, dead: bool) -> str:
+        visitor = self._visitor
+        if not alarms:
+            return visitor.say("all_stale" if dead else "normal")
+        worst = alarms[0]
+        words = f"{visitor.to(SEVERITIES[worst.severity])} · {visitor.to(worst.title)}"
+        return words + (f" · {visitor.say('more_alarms', n=len(alarms) - 1)}" if len(alarms) > 1 else "")
+
+
+async def wall_page(visitor: Visitor) -> None:
+    """Build the wall, class by class, and keep it fresh."""
+    frame = Frame(visitor, "wall")
+    tiles: dict[str, Tile] = {}
+    assets = list(visitor.deps.site.assets.values())[:MAX_TILES]
+    with box("wall", "main"):
+        for name in dict.fromkeys(asset.asset_class for asset in assets):
+            with box("class", "section"):
+                with box("", "h2"):
+                    ui.label(visitor.to(visitor.deps.catalog.classes[name].label))
+                with box("tiles"):
+                    tiles.update({item.id: Tile(visitor, item) for item in assets if item.asset_class == name})
+
+    def tick() -> None:
+        by_asset: dict[str, list[AlarmRow]] = {}
+        for row in frame.alarms or ():
+            by_asset.setdefault(row.asset, []).append(row)
+        for asset, tile in tiles.items():
+            tile.refresh(by_asset.get(asset, ()))
+
+    await frame.start(tick)
