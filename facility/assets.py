@@ -10,6 +10,8 @@ from facility.points import Label
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Site, gateway, asset and device ids; they become topic levels and tag values."""
+GATEWAY_CLASS = "gateway"
+"""The asset class of the gateways themselves: each is an asset whose id is the gateway's."""
 
 
 @dataclass(frozen=True, slots=True)

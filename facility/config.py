@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from facility.assets import ID, Asset, Device, Location
+from facility.assets import GATEWAY_CLASS, ID, Asset, Device, Location
 from facility.catalog import Catalog, load_catalog
 from facility.classfile import Labels
 from facility.errors import ConfigError, Problem
@@ -119,9 +119,11 @@ def load_site(folder: Path, *, env: Mapping[str, str] | None = None) -> tuple[Si
     if assets_doc and assets_file and catalog:
         places = {location.id for location in site_file.locations} if site_file else None
         problems += _check_assets(assets_doc, assets_file, catalog, places)
+        problems += _check_gateways(assets_doc, assets_file, site_file.gateways if site_file else None)
     if devices_doc and devices_file and catalog:
-        assets = {asset.id: asset.class_ for asset in assets_file.assets} if assets_file else None
         gateways = site_file.gateways if site_file else None
+        implicit = dict.fromkeys(gateways or (), GATEWAY_CLASS)
+        assets = implicit | {asset.id: asset.class_ for asset in assets_file.assets} if assets_file else None
         problems += _check_devices(devices_doc, devices_file, catalog, assets=assets, gateways=gateways)
     if people_doc and people_file:
         problems += _check_people(people_doc, people_file, catalog)
@@ -163,12 +165,19 @@ def _site(folder: Path, site: _SiteFile, assets: _AssetsFile, devices: _DevicesF
         languages=tuple(site.languages),
         gateways=tuple(site.gateways),
         locations={item.id: Location(item.id, item.labels.label(), item.parent) for item in site.locations},
-        assets={item.id: _asset(item) for item in assets.assets},
+        assets=_assets(assets, site.gateways),
         devices=tuple(_device(item, site.gateways[0]) for item in devices.devices),
         settings=settings,
         channels=tuple(people.channels),
         routes=tuple(people.routes),
     )
+
+
+def _assets(file: _AssetsFile, gateways: Sequence[str]) -> dict[str, Asset]:
+    """The listed assets, then an asset for each gateway that has no entry of its own."""
+    listed = {item.id: _asset(item) for item in file.assets}
+    implicit = {name: Asset(name, GATEWAY_CLASS, Label(f"网关 {name}", f"Gateway {name}")) for name in gateways}
+    return listed | {name: asset for name, asset in implicit.items() if name not in listed}
 
 
 def _asset(item: _Asset) -> Asset:
@@ -255,6 +264,18 @@ def _check_assets(
                 yield document.problem((*place, "parents"), f"there is no other asset {parent!r}")
         if asset.id not in asset.parents and _is_own_ancestor(asset.id, parents):
             yield document.problem((*place, "parents"), f"{asset.id} comes round to itself through its parents")
+
+
+def _check_gateways(document: Document, assets: _AssetsFile, gateways: Sequence[str] | None) -> Iterator[Problem]:
+    """A gateway is an asset itself: an entry with its id describes it, and is of its class."""
+    if gateways is None:
+        return
+    for number, asset in enumerate(assets.assets):
+        place = ("assets", number)
+        if asset.id in gateways and asset.class_ != GATEWAY_CLASS:
+            yield document.problem((*place, "id"), f"{asset.id!r} is a gateway in site.yaml; name the asset otherwise")
+        elif asset.class_ == GATEWAY_CLASS and asset.id not in gateways:
+            yield document.problem((*place, "id"), f"there is no gateway {asset.id!r} in site.yaml")
 
 
 def _check_devices(

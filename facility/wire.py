@@ -63,7 +63,8 @@ class Status(msgspec.Struct, frozen=True):
 
     `at`: ms UTC. `sent`: readings published for the first time since boot. `last_seq`: the newest batch number.
     `spool_*`: what waits for confirmation; `shed` counts readings that the full spool dropped.
-    `problem`: what is wrong with the gateway itself (disk full, spool nearly full), empty when nothing is.
+    `problem`: what is wrong with the gateway itself (disk full, spool nearly full), empty when nothing is;
+    `storage_ok` is false when that is the disk.
     """
 
     online: bool
@@ -79,6 +80,7 @@ class Status(msgspec.Struct, frozen=True):
     shed: int = 0
     clock_offset_ms: float | None = None
     problem: str = ""
+    storage_ok: bool = True
 
 
 class AlarmNotice(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from facility.assets import Asset, Device
+from facility.assets import GATEWAY_CLASS, Asset, Device
 from facility.catalog import Catalog
 from facility.classfile import AssetClass, Labels
 from facility.config import Site
@@ -23,6 +23,7 @@ from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
 from rules.expression import INDEXED, compile_expression
+from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.grammar import ExpressionError, milliseconds
 from rules.rule import Raises, Rule, Severity
 
@@ -95,9 +96,12 @@ def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
 def mapped_points(site: Site, catalog: Catalog) -> dict[str, frozenset[str]]:
     """Asset -> the points that its devices can give, by their profiles, narrowed and renamed as the devices say.
 
-    A profile that finds the index in the payload can give every index that the class has.
+    A profile that finds the index in the payload can give every index that the class has. A gateway gives its own.
     """
     found: dict[str, set[str]] = {asset: set() for asset in site.assets}
+    for gateway in site.gateways:
+        if gateway in found and site.assets[gateway].asset_class == GATEWAY_CLASS:
+            found[gateway] |= set(OF_A_GATEWAY)
     for device in site.devices:
         profile = catalog.profiles[device.profile]
         points = catalog.classes[profile.asset_class].points

@@ -7,7 +7,8 @@ the stored readings, and what it had written is not. Messages are rows of the sa
 The steps of a start: subscribe (what arrives waits in the queue), give ingest a moment to store what was on its way,
 warm the engine with stored samples up to the cursors, take up the active alarms, judge the stored samples after the
 cursors, then live. What was judged from readings older than five minutes is recorded and pages nobody; but an alarm
-that still stands a few seconds later is told, whatever raised it.
+that still stands a few seconds later is told, whatever raised it (docs/decisions/0007-replayed-readings-and-paging.md).
+What the gateways say of themselves is judged like readings, and is not stored.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from facility.clock import Clock
 from facility.config import Site
 from facility.errors import DecodeError, StoreError
 from facility.readings import Sample
-from facility.wire import Batch, decode, parse_topic, readings_topic
+from facility.wire import Batch, decode, parse_topic, readings_topic, status_topic
 from rules.channels import Channel
 from rules.commands import Commands
 from rules.compiled import Rulebook
 from rules.effects import Judgement
 from rules.engine import OLD_MS, Engine
+from rules.gateway_health import GatewayHealth
 from rules.notify import Routing
 from rules.outbox import Outbox
 from rules.records import Records
@@ -86,6 +88,7 @@ class Rules:
         self.routing = Routing.of(self.site)
         self.commands = Commands(self.records, self.routing)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
+        self.health = GatewayHealth(self.site.id, self.site.assets.keys() & self.site.gateways, self.clock.ms())
         self.counts: Counter[str] = Counter()
         self.live = asyncio.Event()
         self._progress: dict[str, Progress] = {}
@@ -104,6 +107,7 @@ class Rules:
             **{f"engine_{name}": float(number) for name, number in self.engine.counts.items()},
             "engine_faults": float(self.engine.faults),
             "waiting_judgements": float(len(self._pending)),
+            "gateways_offline": float(self.health.offline),
             "missing_batches": float(sum(progress.missing for progress in self._progress.values())),
             "messages_sent": float(tally.sent),
             "messages_failed": float(tally.failed),
@@ -116,13 +120,17 @@ class Rules:
         """Judge and tell until cancelled; then write down what was judged."""
         work: list[asyncio.Task[None]] = []
         try:
-            async with self.bus.subscribe(readings_topic(self.site.id, "+"), limit=MAX_WAITING) as subscription:
+            async with (
+                self.bus.subscribe(readings_topic(self.site.id, "+"), limit=MAX_WAITING) as readings,
+                self.bus.subscribe(status_topic(self.site.id, "+")) as statuses,
+            ):
                 work.append(asyncio.create_task(self.outbox.run(), name="outbox"))
                 work.append(asyncio.create_task(self._keep(), name="rules: records"))
                 await self._start()
                 work.append(asyncio.create_task(self._tick(), name="rules: ticks"))
                 work.append(asyncio.create_task(self._housekeeping(), name="rules: housekeeping"))
-                work.append(asyncio.create_task(self._listen(subscription), name="rules: readings"))
+                work.append(asyncio.create_task(self._listen(readings), name="rules: readings"))
+                work.append(asyncio.create_task(self._listen_to_gateways(statuses), name="rules: gateways"))
                 self.live.set()
                 done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -258,19 +266,34 @@ class Rules:
             self._take_sample(gateway, sample, historical=batch.hist, now=now)
 
     def _take_sample(self, gateway: str, sample: Sample, *, historical: bool, now: int) -> None:
-        """Judge one sample; a fault of ours in it is logged and counted, and stops no other one."""
-        try:
-            found = self.engine.on_sample(sample, historical=historical)
-        except Exception:
-            self.counts["failed_samples"] += 1
-            log.exception("rules: asset %s at %d", sample.asset, sample.at)
+        found = self._ask(sample, historical=historical)
+        if found is None:
             return
         self.counts["samples"] += 1
         self._progress[gateway].take(sample.asset, sample.at, now)
         self._moved = True
-        if found:
-            # the engine's own time starts with the first tick; before it only the clock knows what is old
-            self._judge([replace(item, historical=historical and item.at < now - OLD_MS) for item in found])
+        # the engine's own time starts with the first tick; before it only the clock knows what is old
+        self._judge([replace(item, historical=historical and item.at < now - OLD_MS) for item in found])
+
+    def _ask(self, sample: Sample, *, historical: bool = False) -> list[Judgement] | None:
+        """What the engine says to a sample; a fault of ours in it is logged and counted, and stops no other one."""
+        try:
+            return self.engine.on_sample(sample, historical=historical)
+        except Exception:
+            self.counts["failed_samples"] += 1
+            log.exception("rules: asset %s at %d", sample.asset, sample.at)
+            return None
+
+    async def _listen_to_gateways(self, statuses: Subscription) -> None:
+        async for message in statuses:
+            try:
+                said = self.health.hear(message.topic, message.payload, self.clock.ms(), retained=message.retain)
+            except DecodeError:
+                self.counts["undecodable"] += 1
+                continue
+            self.counts["statuses" if said else "unknown_gateway"] += 1
+            if said:
+                self._judge(self._ask(said) or [])  # no reading, so it moves no cursor
 
     def _judge(self, judgements: list[Judgement]) -> None:
         if judgements:
@@ -305,6 +328,8 @@ class Rules:
         while True:
             begun = self.clock.monotonic()
             try:
+                for sample in self.health.tick(self.clock.ms()):
+                    self._judge(self._ask(sample) or [])
                 self._judge(self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
             except Exception:
                 self.counts["failed_ticks"] += 1

@@ -18,8 +18,8 @@ def catalog() -> Catalog:
     return load_catalog()
 
 
-def test_the_five_classes_are_there(catalog: Catalog) -> None:
-    assert set(catalog.classes) == {"elevator", "water_pump", "power", "fire_alarm", "access_control"}
+def test_the_five_classes_and_the_gateways_own_are_there(catalog: Catalog) -> None:
+    assert set(catalog.classes) == {"elevator", "water_pump", "power", "fire_alarm", "access_control", "gateway"}
     assert catalog.classes["elevator"].label == Label("电梯", "Elevator")
 
 

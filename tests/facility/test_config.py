@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from facility.assets import Asset
 from facility.config import load_site
 from facility.errors import ConfigError
+from facility.points import Label
 from facility.settings import ApiSettings, Settings, weak_secrets
 
 HERE = Path(__file__).parent
@@ -37,6 +39,19 @@ def test_a_good_folder_becomes_a_site() -> None:
     assert site.routes[0].events == ["raise"]
     assert site.path("data") == GOOD.resolve() / "data"
     assert "power" in catalog.classes
+
+
+def test_every_gateway_is_an_asset_and_may_be_described(tmp_path: Path) -> None:
+    site, _ = load_site(GOOD, env=ENV)
+    assert list(site.assets) == ["EL-01", "PD-01", "AC-01", "gw-1", "gw-2"]
+    assert site.assets["gw-2"] == Asset("gw-2", "gateway", Label("网关 gw-2", "Gateway gw-2"))
+    folder = tmp_path / "site"
+    shutil.copytree(GOOD, folder)
+    own = "  - {id: gw-2, class: gateway, labels: {zh: 机房, en: Room}, location: roof, rated: {spool_used: 50}}\n"
+    (folder / "assets.yaml").write_text((GOOD / "assets.yaml").read_text() + own)
+    site, _ = load_site(folder, env=ENV)
+    assert list(site.assets) == ["EL-01", "PD-01", "AC-01", "gw-2", "gw-1"]
+    assert (site.assets["gw-2"].label.en, site.assets["gw-2"].location) == ("Room", "roof")
 
 
 def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,5 +180,5 @@ def test_the_shipped_packs_are_good_by_themselves() -> None:
         ASSETS,
         {asset: frozenset(CATALOG.classes[item.asset_class].points) for asset, item in ASSETS.items()},
     )
-    lacking = {item.rule for item in book.unused if not item.rule.startswith("fire_alarm.")}
+    lacking = {item.rule for item in book.unused if not item.rule.startswith(("fire_alarm.", "gateway."))}
     assert lacking == set()

@@ -79,7 +79,9 @@ def test_every_pack_has_emergencies_and_tickets_and_is_told_here() -> None:
         data: Any = load(path).data
         rules = [definition.rule for definition in RULES if definition.rule.asset_class == data["class"]]
         assert len(rules) >= 8
-        assert {"emergency", "ticket"} <= {rule.raises.value for rule in rules}
+        # no gateway endangers anybody by itself
+        wanted = {"ticket"} if path.stem == "gateway" else {"emergency", "ticket"}
+        assert wanted <= {rule.raises.value for rule in rules}
         told: Any = load(FOLDER / path.name).data
         raising = [story for story in told["scenarios"] if any(" raise " in line for line in story["expect"])]
         quiet = [story for story in told["scenarios"] if not story["expect"]]

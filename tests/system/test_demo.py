@@ -30,8 +30,9 @@ def test_the_tour_proves_its_figures(tmp_path: Path) -> None:
     readings = report["readings"]
     assert readings["sent"] == readings["stored"] > 1000
     assert readings["lost"] == readings["duplicated"] == 0
-    assert set(report["alarms"]) == {"elevator", "water_pump", "power", "fire_alarm", "access_control"}
-    assert all(count > 0 for count in report["alarms"].values()), report["alarms"]
+    equipment = {"elevator", "water_pump", "power", "fire_alarm", "access_control"}
+    assert set(report["alarms"]) >= equipment, "more classes may follow"
+    assert all(report["alarms"][name] > 0 for name in equipment), report["alarms"]
     assert report["emergencies"] >= 2
     assert report["tickets"] >= 3
     assert report["pushes"]["failed"] == 0
