@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
@@ -156,7 +156,7 @@ def _with_accounts(folder: Path, work: Callable[[Accounts, int], Awaitable[T]]) 
         _fail(str(error))
 
 
-def _fail(message: str) -> typer.Exit:
+def _fail(message: str) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(1)
 
@@ -172,7 +172,6 @@ def _hash(password: str) -> str:
         return Passwords().hash_now(password)
     except ValueError as error:
         _fail(str(error))
-        raise
 
 
 def _day(ms: int | None) -> str:
