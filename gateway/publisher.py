@@ -14,6 +14,9 @@ most half of the window, so that live batches go first. A batch comes back to wa
 
 When confirmations stay out, nobody is storing: the window shrinks to `PROBE` batches, which are sent again every 2 s,
 later every 30 s, so that a night without ingest does not fill the broker. Each confirmation doubles the window again.
+
+Alarms and screens must not wait for the store: a new batch that finds no room in the window is published once all the
+same, and then waits in the spool as if it had not been.
 """
 
 from __future__ import annotations
@@ -74,7 +77,7 @@ class Publisher:
         self.sent = 0
         """Readings in batches that have a number: each is counted once, however often it is sent."""
         self.last_seq = 0
-        self.counts = {"published": 0, "resent": 0, "failed": 0, "confirmed": 0, "undecodable": 0}
+        self.counts = {"published": 0, "told": 0, "resent": 0, "failed": 0, "confirmed": 0, "undecodable": 0}
         self.shed = 0
         """Readings given up before they reached the spool."""
         self._topic = wire.readings_topic(site, gateway)
@@ -86,6 +89,7 @@ class Publisher:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._flights: dict[tuple[str, int], _Flight] = {}
+        self._telling = 0
         self._window = WINDOW
         self._silence = 0.0
         self._cursor = 0
@@ -159,8 +163,13 @@ class Publisher:
         if not entries:
             return
         for entry in await self._spool.append(entries):
-            if self._bus.connected and len(self._flights) < self._window:
+            if not self._bus.connected:
+                continue
+            if len(self._flights) < self._window:
                 self._send(entry, entry.payload)
+            elif self._group and self._telling < WINDOW:
+                self._telling += 1
+                self._group.create_task(self._tell(entry))
         if self.waiting:
             self._room.set()
 
@@ -180,6 +189,17 @@ class Publisher:
         else:
             self.counts["published"] += 1
             flight.until = self._clock.monotonic() + (self._silence or RESEND)
+
+    async def _tell(self, entry: Entry) -> None:
+        """Publish a new batch that has no place in the window, for those who watch; it waits on."""
+        try:
+            await self._bus.publish(self._topic, entry.payload)
+        except BusError as error:
+            log.info("batch %s is not told: %s", entry.seq, error)
+        else:
+            self.counts["told"] += 1
+        finally:
+            self._telling -= 1
 
     def _return(self, key: tuple[str, int]) -> None:
         """A batch in flight waits again."""

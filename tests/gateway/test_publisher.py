@@ -225,13 +225,37 @@ async def test_batches_of_an_earlier_start_go_out_as_history_under_their_own_num
 
 
 @pytest.mark.looptime
-async def test_no_more_than_a_window_is_in_flight() -> None:
+async def test_no_more_than_a_window_is_in_flight_and_the_rest_is_told_once() -> None:
     spool, bus = MemorySpool(), Broker()
     async with publishing(spool, bus) as (publisher, ingest):
         ingest.awake = False
         await tell(publisher, range(WINDOW + 50), every=0.101)
-        assert len({batch.seq for _, batch in ingest.heard}) <= WINDOW
+        await asyncio.sleep(0.5)
+        assert {batch.seq for _, batch in ingest.heard} == set(range(1, WINDOW + 51))
+        counts = publisher.counts
+        assert counts["told"] + counts["published"] - counts["resent"] == WINDOW + 50
+        assert counts["told"] > 0
+        assert counts["resent"] <= 4 * PROBE
         assert spool.batches == WINDOW + 50
+        assert spool.batches - publisher.waiting <= WINDOW
+
+
+@pytest.mark.looptime
+async def test_whoever_watches_hears_live_batches_though_nobody_stores() -> None:
+    spool, bus = MemorySpool(), Broker()
+    async with publishing(spool, bus) as (publisher, ingest):
+        ingest.awake = False
+        for second in range(600):
+            publisher.add("A", LoopClock().ms(), {"p": second}, {})
+            await asyncio.sleep(1)
+            newest = ingest.heard[-1][1] if second < 10 else max((b for _, b in ingest.heard), key=lambda b: b.seq)
+            assert newest.samples[-1].values["p"] == second
+            assert not newest.hist
+        assert spool.batches == 600
+        ingest.awake = True
+        await asyncio.sleep(60)
+        assert ingest.values() == list(range(600))
+        assert (publisher.sent, spool.batches) == (600, 0)
 
 
 @pytest.mark.looptime
