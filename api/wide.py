@@ -137,7 +137,8 @@ class Counted(Days):
 
 @router.get("/history/wide", summary="The history of several points, side by side", responses=refusals(404))
 async def history(deps: DepsOf, _: Reader, wanted: Annotated[WideSpan, Query()]) -> Rows[WideRow]:
-    """Every point of every asset named, assets first. Means of measurements; of all else the last of each step.
+    """Every point of every asset named, assets first. Means of measurements; of all else the last of each step;
+    in the step that holds the present moment also what is good now, though it was told earlier.
 
     Steps lie at multiples of their length, so that a plot which is asked for again does not tremble. Of states and
     texts the newest 20,000 readings of a series are looked at.
@@ -237,6 +238,16 @@ def _point(deps: Deps, asset: str, key: str) -> Point:
 
 
 async def _column(deps: Deps, asset: str, point: Point, grid: Grid) -> Column:
+    """One cell a step. The step in which now lies shows what is good now: an unchanged value is not reported anew."""
+    column = await _stored(deps, asset, point, grid)
+    now = grid.index(deps.clock.ms())
+    if 0 <= now < grid.number and column[now] is None:
+        reading = deps.live.reading(asset, point.key)
+        column[now] = _cell(reading.value) if reading and reading.quality.is_good else None
+    return column
+
+
+async def _stored(deps: Deps, asset: str, point: Point, grid: Grid) -> Column:
     if point.kind is Kind.ANALOG:
         found = await deps.store.buckets(asset, point.key, grid.first, grid.last, count=grid.number)
         # a point that never spoke has no steps

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboards.texts import COLOURS
+from dashboards.texts import colour_of
 from facility.points import Kind, Point
 from facility.units import symbol
 
@@ -39,7 +39,7 @@ def mappings(point: Point, language: str) -> list[Json]:
     if point.kind not in (Kind.DISCRETE, Kind.ENUM) or not point.states:
         return []
     options = {
-        str(number): {"text": state.label.to(language), "color": COLOURS.get(state.code, "blue"), "index": index}
+        str(number): {"text": state.label.to(language), "color": colour_of(point, state.code, index), "index": index}
         for index, (number, state) in enumerate(sorted(point.states.items()))
     }
     return [{"type": "value", "options": options}]
@@ -61,6 +61,8 @@ def timeseries(title: str, targets: Sequence[Json], *, unit: str, width: int = 1
     }
     panel = _panel("timeseries", title, targets, size=(width, height), options=options)
     panel["fieldConfig"]["defaults"] = {"unit": unit_of(unit), "custom": drawn}
+    if unit in ("{count}", "{floor}"):
+        panel["fieldConfig"]["defaults"]["decimals"] = 0
     return panel
 
 
@@ -77,7 +79,7 @@ def state_timeline(title: str, targets: Sequence[Json], points: Sequence[Point],
     height = max(5, min(24, 3 + len(points)))
     panel = _panel("state-timeline", title, targets, size=(24, height), options=options)
     panel["fieldConfig"]["defaults"] = {
-        "custom": {"fillOpacity": 70, "lineWidth": 0, "spanNulls": GAP_MS},
+        "custom": {"fillOpacity": 70, "lineWidth": 1, "spanNulls": GAP_MS},
         "color": {"mode": "fixed", "fixedColor": "blue"},
     }
     panel["fieldConfig"]["overrides"] = overrides(points, language)
@@ -127,6 +129,18 @@ def severities(panel: Json, column: str) -> Json:
                 {"id": "mappings", "value": [{"type": "value", "options": options}]},
                 {"id": "custom.cellOptions", "value": {"type": "color-background"}},
             ],
+        }
+    )
+    return panel
+
+
+def worded(panel: Json, column: str, words: Mapping[str, str]) -> Json:
+    """The same panel with the codes of a column said in words."""
+    options = {code: {"text": text, "index": index} for index, (code, text) in enumerate(words.items())}
+    panel["fieldConfig"]["overrides"].append(
+        {
+            "matcher": {"id": "byName", "options": column},
+            "properties": [{"id": "mappings", "value": [{"type": "value", "options": options}]}],
         }
     )
     return panel

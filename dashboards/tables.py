@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dashboards import panels, queries
 from dashboards.panels import Json
+from dashboards.texts import ALARM_STATES, TICKET_STATES
 from facility.points import Label
 
 Column = tuple[str, Label, str]
@@ -25,6 +26,7 @@ ALARM_LIST: tuple[Column, ...] = (
     ("ticket", Label("工单", "Ticket"), "string"),
     ("guidance_{l}", Label("处置", "Guidance"), "string"),
 )
+ALARMS_OF_ONE: tuple[Column, ...] = (ALARM_LIST[0], *ALARM_LIST[4:9])
 ALARM_HISTORY: tuple[Column, ...] = (
     ("opened_at", Label("首次", "Opened"), "timestamp"),
     *ALARM_LIST[:7],
@@ -87,6 +89,11 @@ def columns(wanted: Sequence[Column], language: str) -> list[tuple[str, str, str
 def listing(title: Label, path: str, wanted: Sequence[Column], language: str, *, width: int = 24) -> Json:
     """A table of one list of the API, severities coloured."""
     panel = panels.table(title.to(language), [queries.api(path, columns(wanted, language))], width=width)
+    words = {"shown": ALARM_STATES, "state": TICKET_STATES}
+    for member, heading, _ in wanted:
+        if member in words:
+            told = {code: label.to(language) for code, label in words[member].items()}
+            panels.worded(panel, heading.to(language), told)
     return panels.severities(panel, SEVERITY.to(language))
 
 
@@ -98,4 +105,4 @@ def counted(title: Label, path: str, language: str, *, colour: str) -> Json:
 def alarms_of(language: str) -> Json:
     """The alarms of the chosen asset that are not over."""
     path = f"/api/v1/alarms?active=true&asset={queries.SELECTED}"
-    return listing(Label("当前报警", "Alarms now"), path, ALARM_LIST, language, width=12)
+    return listing(Label("当前报警", "Alarms now"), path, ALARMS_OF_ONE, language, width=12)
