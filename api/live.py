@@ -70,7 +70,9 @@ class LiveCache:
         self._points = _points(site, catalog)
         self._patience = _patience(site, catalog)
         self._serving = {
-            asset: {device.gateway for device in site.devices if device.asset == asset} for asset in site.assets
+            # a gateway may be an asset of the site itself: then it speaks for itself
+            asset: {device.gateway for device in site.devices if device.asset == asset} | ({asset} & set(site.gateways))
+            for asset in site.assets
         }
         self._held: dict[str, dict[str, _Held]] = {asset: {} for asset in site.assets}
         self._gateways: dict[str, tuple[Status, int]] = {}

@@ -117,7 +117,6 @@ class Frame:
         visitor = self.visitor
         other = "en" if visitor.language == "zh" else "zh"
         texts = {name: escape(visitor.say(f"sound_{name}"), quote=True) for name in ("on", "off", "blocked")}
-        name = escape(visitor.user.name, quote=True)
         data = " ".join(f'data-{name}="{text}"' for name, text in texts.items())
         ui.html(
             f'<button id="sound" type="button" {data}>{texts["on"]}</button>'

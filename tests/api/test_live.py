@@ -43,6 +43,7 @@ READINGS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(READINGS)
 def test_the_newest_live_reading_wins(folder: Path, taken: list[tuple[int, int, bool, Quality]]) -> None:

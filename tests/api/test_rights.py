@@ -46,6 +46,7 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[s
     return await client.request(method, url, headers=headers, json=json, params=params)
 
 
+@pytest.mark.slow
 async def test_no_route_answers_without_a_token(house: House, client: httpx.AsyncClient) -> None:
     found = routes(house)
     assert len(found) > 20
@@ -59,6 +60,7 @@ async def test_no_route_answers_without_a_token(house: House, client: httpx.Asyn
             assert "Bearer" in answer.headers["www-authenticate"]
 
 
+@pytest.mark.slow
 async def test_each_role_may_do_exactly_what_the_table_says(house: House, client: httpx.AsyncClient) -> None:
     for (method, path), role in itertools.product(routes(house), Role):
         if (method, path) in OPEN or path.endswith(("/stream", "/logout")):
