@@ -1,10 +1,11 @@
 # make demo   a simulated building with everything running      make test   every test
+# make pictures   the pictures of the documentation, from a running demo
 # make check  format, lint, types, import contracts             make bench  measured figures
 # Each target makes .venv first and does all of its own set-up. ARGS="..." is handed on.
 
 BIN := .venv/bin
 
-.PHONY: demo test check bench services lock clean
+.PHONY: demo test check bench pictures services lock clean
 
 demo: .venv/runtime.stamp
 	$(BIN)/caretaker demo $(ARGS)
@@ -20,6 +21,9 @@ check: .venv/dev.stamp
 
 bench: .venv/dev.stamp services
 	$(BIN)/python -m bench $(ARGS)
+
+pictures: .venv/dev.stamp services
+	$(BIN)/python scripts/pictures.py $(ARGS)
 
 services:
 	@sh scripts/services.sh

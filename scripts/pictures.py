@@ -1,0 +1,186 @@
+"""Takes the pictures of the documentation from a running demonstration: `python scripts/pictures.py [--out FOLDER]`.
+
+It starts the demonstration on a free port, plays the tour, and some 35 s into it takes the console's pages in both
+languages and draws two boards of `dashboards/` from what the API then gives. Needs Chromium and Noto CJK.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import httpx
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from api.accounts import Accounts
+from api.auth import Passwords, Role
+from api.deps import COOKIE
+from caretaker_demo import DEMO_SITE, Demo, Options, open_demo, play, scenario_file
+from dashboards.board import laid_out
+from dashboards.build import boards
+from dashboards.panels import Json
+from facility.clock import SystemClock
+from scripts.chromium import Page, open_page
+from scripts.panel_drawing import View, page
+
+BEFORE_S, INTO_TOUR_S = 20.0, 36.0
+"""How long the building runs undisturbed, and how far the tour is when the pictures are taken."""
+WIDE, PHONE = (1440, 900), (412, 915)
+log = logging.getLogger("pictures")
+
+
+class Shot(NamedTuple):
+    """A page of the console. `ready` is a JavaScript expression."""
+
+    name: str
+    path: str
+    size: tuple[int, int]
+    languages: tuple[str, ...]
+
+
+class Drawing(NamedTuple):
+    """A board, one of its assets, the rows to open, and how many grid lines to show."""
+
+    name: str
+    board: str
+    asset: str
+    language: str
+    opened: tuple[str, ...]
+    lines: int
+
+
+SHOTS = (
+    Shot("wall", "/console/", WIDE, ("zh", "en")),
+    Shot("alarms", "/console/alarms", WIDE, ("zh", "en")),
+    Shot("tickets", "/console/tickets", PHONE, ("zh", "en")),
+    Shot("asset", "/console/assets/PM-01", WIDE, ("zh", "en")),
+)
+DRAWINGS = (
+    Drawing("power-en", "power", "PM-01", "en", ("Voltage", "Active power", "Transfer switch"), 37),
+    Drawing("elevator-zh", "elevator", "EL-02", "zh", ("轿厢", "门"), 44),
+)
+
+
+async def take(out: Path) -> None:
+    """Everything, into `out`."""
+    clock = SystemClock()
+    with tempfile.TemporaryDirectory(prefix="caretaker-pictures-") as folder:
+        options = Options(Path(folder), port=0)
+        tour = Options(Path(folder), scenario_file("tour"), port=0)
+        async with open_demo(options, clock, log.info) as demo:
+            start = clock.ms()
+            await clock.sleep(BEFORE_S)
+            playing = asyncio.create_task(play(demo, tour, log.info))
+            await clock.sleep(INTO_TOUR_S)
+            tokens = {language: await _token(demo, language) for language in ("zh", "en")}
+            async with open_page() as browser:
+                await _console(demo, browser, tokens, out)
+                await _boards(demo, browser, tokens["en"], out, start)
+            playing.cancel()
+            with suppress(asyncio.CancelledError):
+                await playing
+
+
+async def _token(demo: Demo, language: str) -> str:
+    """A token of a fresh operator who reads this language."""
+    accounts = Accounts(await demo.house.records())
+    at = demo.house.clock.ms()
+    digest = Passwords().hash_now(demo.password)
+    name = {"zh": "wang.li", "en": "alice"}[language]
+    user = await accounts.add(name, Role.OPERATOR, language=language, password_hash=digest, at=at, actor="pictures")
+    return await accounts.add_token(user, "pictures", at, expires=None, actor="pictures")
+
+
+async def _console(demo: Demo, browser: Page, tokens: dict[str, str], out: Path) -> None:
+    for language, token in tokens.items():
+        await browser.cookie(demo.address, COOKIE, token)
+        for shot in SHOTS:
+            if language in shot.languages:
+                await browser.size(*shot.size, mobile=shot.size == PHONE)
+                await browser.open(demo.address + shot.path)
+                await asyncio.sleep(2.5)  # the page fills itself over its web socket, plots move into place
+                await _keep(browser, out / f"{shot.name}-{language}.png")
+
+
+async def _boards(demo: Demo, browser: Page, token: str, out: Path, start: int) -> None:
+    site = demo.house.site
+    end = demo.house.clock.ms()
+    made = boards(site, demo.house.catalog, ("zh", "en"))
+    headers = {"authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=demo.address, headers=headers, timeout=20) as client:
+        for drawing in DRAWINGS:
+            view = View(start, end, ZoneInfo(site.time_zone), drawing.language)
+            board = _opened(made[f"{drawing.language}/{drawing.board}.json"], drawing)
+            fill = {"$asset": drawing.asset, "${__from}": str(start), "${__to}": str(end)}
+            rows = {
+                panel["id"]: await _rows(client, panel, fill) for panel in board["panels"] if panel["type"] != "row"
+            }
+            marks = [
+                row
+                for mark in board["annotations"]["list"]
+                for row in await _rows(client, {"targets": [mark["target"]]}, fill)
+            ]
+            chosen = f"{site.assets[drawing.asset].label.to(drawing.language)} ({drawing.asset})"
+            drawn = page(board, rows, marks, view, chosen=chosen)
+            with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file:
+                file.write(drawn.text)
+                file.flush()
+                await browser.size(view.width, drawn.height)
+                await browser.open(f"file://{file.name}")
+                await _keep(browser, out / f"{drawing.name}.png")
+
+
+def _opened(board: Json, drawing: Drawing) -> Json:
+    """The board as somebody sees it who has opened these rows and closed the others, cut after some grid lines."""
+    panels: list[Json] = []
+    under: list[Json] = panels
+    for panel in board["panels"]:
+        if panel["type"] != "row":
+            under.append(panel)
+            continue
+        is_open = panel["title"] in drawing.opened
+        under = list(panel["panels"])
+        panels.append(panel | {"collapsed": not is_open, "panels": under})
+    placed = laid_out(panels)
+    return board | {"panels": [p for p in placed if p["gridPos"]["y"] + p["gridPos"]["h"] <= drawing.lines]}
+
+
+async def _rows(client: httpx.AsyncClient, panel: Json, fill: dict[str, str]) -> list[Json]:
+    """What a panel's query gives, under the headings of its columns, as the data source makes it."""
+    (target,) = panel["targets"]
+    url: str = target["url"]
+    for macro, value in fill.items():
+        url = url.replace(macro, value)
+    answer = await client.get(url)
+    answer.raise_for_status()
+    rows = answer.json()[target["root_selector"]]
+    return [{column["text"]: row[column["selector"]] for column in target["columns"]} for row in rows]
+
+
+async def _keep(browser: Page, file: Path) -> None:
+    await browser.picture(file)
+    log.info("%s  %d kB", file, file.stat().st_size // 1000)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=DEMO_SITE.parent.parent / "docs" / "pictures")
+    out: Path = parser.parse_args(arguments).out
+    out.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    log.setLevel(logging.INFO)
+    asyncio.run(take(out))
+
+
+if __name__ == "__main__":
+    main()
