@@ -31,6 +31,8 @@ router = APIRouter(tags=["readings"])
 MAX_SERIES = 64
 """Columns of one table."""
 RAISE = "raise"
+LAG_MS = 10_000
+"""A plot that ends at most this long ago ends now: the question took its time, and clocks differ."""
 
 Cell = float | str | None
 Column = list[Cell]
@@ -240,8 +242,9 @@ def _point(deps: Deps, asset: str, key: str) -> Point:
 async def _column(deps: Deps, asset: str, point: Point, grid: Grid) -> Column:
     """One cell a step. The step in which now lies shows what is good now: an unchanged value is not reported anew."""
     column = await _stored(deps, asset, point, grid)
-    now = grid.index(deps.clock.ms())
-    if 0 <= now < grid.number and column[now] is None:
+    at = deps.clock.ms()
+    now = min(grid.index(at), grid.number - 1)
+    if now >= 0 and at < grid.last + LAG_MS and column[now] is None:
         reading = deps.live.reading(asset, point.key)
         column[now] = _cell(reading.value) if reading and reading.quality.is_good else None
     return column

@@ -175,6 +175,27 @@ async def test_the_overview_compares_the_lifts(client: httpx.AsyncClient, api_bo
     assert rows[-1]["Time"] < TO <= rows[-1]["Time"] + step
 
 
+async def test_an_unchanged_value_reaches_the_present_and_a_stale_one_does_not(
+    client: httpx.AsyncClient, house: House, api_boards: dict[str, Json]
+) -> None:
+    board = api_boards["en/overview.json"]
+    for forward in (90, 5):  # then the question comes some seconds after the end of the plot
+        house.clock.forward(forward)
+        rows = await last_rows(client, board, NOW + 90_000)
+        assert [row["EL-01"] for row in rows[-3:]] == [None, None, 2.5]
+    house.clock.forward(3 * 86_400)
+    assert (await last_rows(client, board, house.clock.ms()))[-1]["EL-01"] is None
+    assert (await last_rows(client, board, NOW + 90_000))[-1]["EL-01"] is None
+
+
+async def last_rows(client: httpx.AsyncClient, board: Json, end: int) -> list[Json]:
+    """The overview's plot of the lifts over the last minutes before an instant."""
+    target = next(target for panel, target in targets(board) if panel["title"].startswith("Elevator"))
+    ended = target | {"url": target["url"].replace("${__from}", str(end - 150_000)).replace("${__to}", str(end))}
+    rows = await rows_of(client, ended, "")
+    return [{column["text"]: row[column["selector"]] for column in target["columns"]} for row in rows]
+
+
 async def test_states_are_numbers_that_the_words_are_for(
     client: httpx.AsyncClient, api_boards: dict[str, Json]
 ) -> None:
