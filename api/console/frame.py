@@ -16,6 +16,7 @@ from nicegui import ui
 
 from api.console.marks import Look, Text, box, link, severity_mark
 from api.console.visitor import Visitor
+from api.live import Gateway
 from api.present import SEVERITIES
 from facility.errors import StoreError
 from rules.alarm import Suppression
@@ -138,14 +139,8 @@ class Frame:
 
     def _show_gateways(self) -> None:
         for gateway in self.visitor.deps.live.gateways():
-            states = [device.state for device in gateway.status.devices.values()] if gateway.status else []
-            down = states.count("down")
-            word, look = self.visitor.say("online"), "good"
-            if not gateway.online:
-                word, look = self.visitor.say("offline"), "bad"
-            elif down:
-                word, look = self.visitor.say("devices_down", n=down), "warn"
-            self._gateways[gateway.id].show(f"{gateway.id} {word}", look)
+            words, look = gateway_words(self.visitor, gateway)
+            self._gateways[gateway.id].show(f"{gateway.id} {words}", look)
 
     def _show_troubles(self) -> None:
         visitor = self.visitor
@@ -166,3 +161,14 @@ class Frame:
         if told != self._told:
             self._told = told
             ui.run_javascript(f"caretaker.owed({told})")
+
+
+def gateway_words(visitor: Visitor, gateway: Gateway) -> tuple[str, str]:
+    """How a gateway is, in words, and its look: good, warn (devices are down), bad (it is offline)."""
+    states = [device.state for device in gateway.status.devices.values()] if gateway.status else []
+    down = states.count("down")
+    if not gateway.online:
+        return visitor.say("offline"), "bad"
+    if down:
+        return visitor.say("devices_down", n=down), "warn"
+    return visitor.say("online"), "good"

@@ -12,9 +12,12 @@ from fastapi.responses import HTMLResponse
 from nicegui import Client, core, ui
 from starlette.staticfiles import StaticFiles
 
+from api.console.alarms import alarms_page
+from api.console.asset import asset_page
 from api.console.door import Door
 from api.console.login import login_html
 from api.console.texts import say
+from api.console.tickets import tickets_page
 from api.console.visitor import Visitor, chosen_language, visitor_of
 from api.console.wall import wall_page
 from api.deps import Deps
@@ -73,6 +76,18 @@ def _pages(deps: Deps) -> None:
     @ui.page("/")
     async def wall(request: Request) -> None:
         await wall_page(_enter(request, deps))
+
+    @ui.page("/alarms")
+    async def alarms(request: Request, alarm: Annotated[str, Query(max_length=64)] = "") -> None:
+        await alarms_page(_enter(request, deps), alarm)
+
+    @ui.page("/tickets")
+    async def tickets(request: Request) -> None:
+        await tickets_page(_enter(request, deps))
+
+    @ui.page("/assets/{name}")
+    async def asset(request: Request, name: str, point: Annotated[str, Query(max_length=100)] = "") -> None:
+        await asset_page(_enter(request, deps), name, point)
 
 
 def _enter(request: Request, deps: Deps) -> Visitor:

@@ -46,6 +46,7 @@ TEXTS: dict[str, Label] = {
     "quality": Label("质量", "Quality"),
     "updated": Label("更新", "Updated"),
     "ago": Label("{age}前", "{age} ago"),
+    "just_now": Label("刚刚", "just now"),
     "history": Label("历史曲线", "History"),
     "span_1": Label("1 小时", "1 h"),
     "span_6": Label("6 小时", "6 h"),
@@ -56,7 +57,7 @@ TEXTS: dict[str, Label] = {
     "store_down": Label("历史数据库没有响应", "The readings store does not answer"),
     "mean": Label("平均", "mean"),
     "low_high": Label("最小–最大", "min–max"),
-    "location": Label("位置", "Location"),
+    "devices_up": Label("{n} 台设备正常", "{n} devices up"),
     "ledger": Label("台账", "Ledger"),
     "no_asset": Label("没有设备 {id}", "There is no asset {id}"),
     # alarms
@@ -146,6 +147,37 @@ EVENTS: dict[str, Label] = {
     "orphaned": Label("规则已删除", "Its rule is gone"),
     "announce": Label("补发通知", "Told later"),
 }
+
+
+ATTRIBUTES: dict[str, Label] = {
+    "maker": Label("制造商", "Maker"),
+    "model": Label("型号", "Model"),
+    "serial": Label("出厂编号", "Serial number"),
+    "registration": Label("登记编号", "Registration"),
+    "commissioned": Label("投用日期", "Commissioned"),
+    "warranty_until": Label("保修至", "Warranty until"),
+    "contractor": Label("维保单位", "Contractor"),
+    "floors": Label("层站数", "Floors"),
+    "lowest_floor": Label("最低层", "Lowest floor"),
+    "speed": Label("额定速度 (m/s)", "Rated speed (m/s)"),
+    "load_kg": Label("额定载重 (kg)", "Rated load (kg)"),
+    "load": Label("额定负载", "Rated load"),
+    "motor_kw": Label("电机功率 (kW)", "Motor (kW)"),
+    "power": Label("额定功率", "Rated power"),
+    "pressure": Label("额定压力", "Rated pressure"),
+    "flow": Label("额定流量", "Rated flow"),
+    "pumps": Label("水泵台数", "Pumps"),
+    "voltage": Label("额定电压 (V)", "Rated voltage (V)"),
+    "current": Label("额定电流 (A)", "Rated current (A)"),
+    "va": Label("额定容量 (VA)", "Rated VA"),
+    "doors": Label("门数", "Doors"),
+    "devices": Label("回路设备数", "Devices on loops"),
+    "loops": Label("回路数", "Loops"),
+    "zones": Label("分区数", "Zones"),
+    "transfer_switch": Label("双电源开关", "Transfer switch"),
+    "battery_blocks": Label("电池组数", "Battery blocks"),
+}
+"""What ledgers and rated values usually hold; a site may hold anything, which is then shown under its own key."""
 
 
 def say(key: str, language: str, **fill: object) -> str:

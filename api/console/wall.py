@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from nicegui import ui
 
-from api.console.frame import Frame
+from api.console.frame import Frame, gateway_words
 from api.console.headline import headline
-from api.console.marks import Look, Text, box, link, severity_mark, shown
+from api.console.marks import Look, Text, box, link, shown
 from api.console.visitor import Visitor
 from api.present import SEVERITIES
 from facility.assets import Asset
@@ -47,6 +47,7 @@ class Tile:
 
     def __init__(self, visitor: Visitor, asset: Asset) -> None:
         self._visitor = visitor
+        self._asset = asset
         points = headline(asset.asset_class, visitor.deps.live.points(asset.id))
         place = visitor.deps.site.locations.get(asset.location)
         with link("tile", f"/console/assets/{asset.id}") as element:
@@ -57,7 +58,9 @@ class Tile:
             with box("values"):
                 self._cells = [ValueCell(visitor, asset.id, point) for point in points]
             with box("foot"):
-                self._mark = Look(severity_mark(4, visitor.language, word=False), "hidden")
+                with box("severity") as mark:
+                    box("shape")
+                self._mark = Look(mark, "hidden")
                 self._words = Text("words")
         element.props["data-asset"] = asset.id
         self._look = Look(element)
@@ -65,7 +68,7 @@ class Tile:
     def refresh(self, alarms: Sequence[AlarmRow]) -> None:
         """Show values and the worst alarm (`alarms` are this asset's, worst first)."""
         known = [reading for cell in self._cells if (reading := cell.refresh())]
-        dead = not any(reading.quality.is_good for reading in known)
+        dead = bool(self._cells) and not any(reading.quality.is_good for reading in known)
         free = [row for row in alarms if row.suppression is Suppression.NONE]
         looks = [f"alarm{free[0].severity}"] if free else []
         looks += ["owed"] if any(row.alarm.is_owed for row in free) else []
@@ -76,11 +79,20 @@ class Tile:
 
     def _text(self, alarms: Sequence[AlarmRow], *, dead: bool) -> str:
         visitor = self._visitor
+        if not alarms and not self._cells:
+            return self._gateway()
         if not alarms:
             return visitor.say("all_stale" if dead else "normal")
         worst = alarms[0]
         words = f"{visitor.to(SEVERITIES[worst.severity])} · {visitor.to(worst.title)}"
         return words + (f" · {visitor.say('more_alarms', n=len(alarms) - 1)}" if len(alarms) > 1 else "")
+
+    def _gateway(self) -> str:
+        """A gateway has no readings of its own: its status speaks for it."""
+        for gateway in self._visitor.deps.live.gateways():
+            if gateway.id == self._asset.id:
+                return gateway_words(self._visitor, gateway)[0]
+        return self._visitor.say("no_data")
 
 
 async def wall_page(visitor: Visitor) -> None:
@@ -90,11 +102,11 @@ async def wall_page(visitor: Visitor) -> None:
     assets = list(visitor.deps.site.assets.values())[:MAX_TILES]
     with box("wall", "main"):
         for name in dict.fromkeys(asset.asset_class for asset in assets):
-            with box("class", "section"):
+            count = sum(item.asset_class == name for item in assets)
+            with box("class", "section").style(f"--n: {count}"):
                 with box("", "h2"):
                     ui.label(visitor.to(visitor.deps.catalog.classes[name].label))
-                with box("tiles"):
-                    tiles.update({item.id: Tile(visitor, item) for item in assets if item.asset_class == name})
+                tiles.update({item.id: Tile(visitor, item) for item in assets if item.asset_class == name})
 
     def tick() -> None:
         by_asset: dict[str, list[AlarmRow]] = {}

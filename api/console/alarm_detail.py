@@ -1,0 +1,128 @@
+"""One alarm in full: what to do, what the rule saw, what happened, and what may be done with it."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from api.console.alarm_acts import Shelving, buttons
+from api.console.marks import Text, box, link, severity_mark
+from api.console.texts import EVENTS, STATES, word
+from api.console.visitor import Visitor
+from api.present import unit_text, value_text
+from facility.errors import StoreError
+from facility.points import Kind, Label, Point
+from facility.readings import Value
+from rules.notify import REASONS
+from rules.rows import AlarmRow, JournalRow, NotFoundError
+
+
+class Detail:
+    """The panel beside the list (on a phone: over it). Drawn anew only when the alarm has changed."""
+
+    def __init__(self, visitor: Visitor, shelving: Shelving) -> None:
+        self.alarm = ""
+        self._visitor = visitor
+        self._shelving = shelving
+        self._drawn: tuple[str, int] | None = None
+        self._panel = box("detail", "aside")
+
+    def wants(self, row: AlarmRow | None) -> bool:
+        """Whether what is drawn is not this row (None: the alarm is over, and was drawn while it was live)."""
+        if not self.alarm:
+            return False
+        if row is None:
+            return self._drawn is None or self._drawn[1] >= 0
+        return self._drawn != (row.id, row.version)
+
+    async def draw(self, row: AlarmRow | None) -> None:
+        """Read the journal (and the alarm itself when it is not live) and draw."""
+        records, wanted = self._visitor.deps.records, self.alarm
+        self._drawn = (wanted, row.version if row else -1)
+        try:
+            found = row or await records.alarm(wanted)
+            journal = await records.journal(wanted)
+        except NotFoundError:
+            self.close()
+            return
+        except StoreError:
+            self._drawn = None
+            return
+        if wanted != self.alarm or self._visitor.client.is_deleted:
+            return
+        self._panel.clear()
+        self._panel.classes(add="open")
+        with self._panel:
+            self._draw(found, journal)
+
+    def close(self) -> None:
+        """Show none."""
+        self.alarm = ""
+        self._drawn = None
+        self._panel.clear()
+        self._panel.classes(remove="open")
+        with self._visitor.client:
+            ui.run_javascript('caretaker.here("/console/alarms")')
+
+    def _draw(self, row: AlarmRow, journal: list[JournalRow]) -> None:
+        visitor = self._visitor
+        asset = visitor.deps.site.assets.get(row.asset)
+        place = visitor.deps.site.locations.get(asset.location) if asset else None
+        with box("first"):
+            severity_mark(row.severity, visitor.language)
+            Text(f"state {row.shown}", word(STATES, row.shown, visitor.language))
+            with ui.element("button").classes("button close").on("click", self.close):
+                ui.label(visitor.say("cancel_dialog"))
+        Text("title", visitor.to(row.title))
+        with link("asset", f"/console/assets/{row.asset}"):
+            names = [row.asset, visitor.to(asset.label) if asset else "", visitor.to(place.label) if place else ""]
+            ui.label(" · ".join(name for name in names if name))
+        with box("buttons"):
+            buttons(visitor, row, self._shelving)
+        for line in self._instants(row):
+            Text("when", line)
+        self._part("guidance", visitor.to(row.guidance))
+        if row.facts:
+            self._heading("facts")
+            with box("pairs"):
+                for key, value in row.facts.items():
+                    self._fact(row, key, value)
+        self._heading("journal")
+        for entry in journal:
+            self._entry(entry)
+
+    def _instants(self, row: AlarmRow) -> list[str]:
+        visitor = self._visitor
+        lines = [visitor.say("raised", at=visitor.time(row.raised_at or row.opened_at))]
+        if row.acknowledged_at and row.acknowledged_by:
+            by = visitor.say("by", who=row.acknowledged_by)
+            lines.append(f"{by} {visitor.time(row.acknowledged_at)}")
+        if row.shelved_until:
+            until = visitor.say("until", at=visitor.time(row.shelved_until))
+            lines.append(f"{word(STATES, 'shelved', visitor.language)} {until}")
+        if row.ticket_id:
+            lines.append(f"{visitor.say('ticket_of')} {row.ticket_id}")
+        return lines
+
+    def _heading(self, key: str) -> None:
+        Text("heading", self._visitor.say(key))
+
+    def _part(self, key: str, text: str) -> None:
+        if text:
+            self._heading(key)
+            Text("text", text)
+
+    def _fact(self, row: AlarmRow, key: str, value: Value) -> None:
+        visitor = self._visitor
+        point = visitor.deps.catalog.point(row.asset_class, key) or Point(key, Kind.TEXT, Label(key, key))
+        text = value_text(point, value, visitor.language)
+        unit = "" if point.states or value is None else unit_text(point)
+        Text("name", visitor.to(point.label))
+        Text("value", f"{text} {unit}".strip())
+
+    def _entry(self, entry: JournalRow) -> None:
+        visitor = self._visitor
+        why = REASONS.get(entry.reason)
+        words = [word(EVENTS, entry.event, visitor.language), entry.actor, entry.note, visitor.to(why) if why else ""]
+        with box("entry"):
+            Text("at", visitor.time(entry.at))
+            Text("what", " · ".join(text for text in words if text))

@@ -1,0 +1,99 @@
+"""The chart of one point: which span, when it is drawn anew, and what stands there when there is nothing to draw."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from nicegui import ui
+
+from api.console.chart import Span, empty_chart, is_numeric, states_chart, steps_chart
+from api.console.marks import Look, Text, box
+from api.console.visitor import Visitor
+from facility.errors import StoreError
+from facility.points import Kind, Point
+
+HOUR_MS = 3_600_000
+SPANS = (1, 6, 24, 168)
+BUCKETS = 300
+MOST_RAW = 2000
+REDRAW_S = 10.0
+
+
+class History:
+    """A chart of one asset's chosen point for one client."""
+
+    def __init__(self, visitor: Visitor, asset: str) -> None:
+        self._visitor = visitor
+        self._asset = asset
+        self._point: Point | None = None
+        self._hours = SPANS[0]
+        self._drawn_at = float("-inf")
+        self._drawing: asyncio.Task[None] | None = None
+        with box("history"):
+            with box("top"):
+                self._title = Text("title", visitor.say("choose_point"))
+                with box("choice"):
+                    self._spans = {hours: self._button(hours) for hours in SPANS}
+            self._chart = ui.echart(empty_chart("", self._span())).classes("chart")
+
+    def choose(self, point: Point | None) -> None:
+        """Draw this point from now on."""
+        self._point = point
+        self._title.show(self._visitor.to(point.label) if point else self._visitor.say("choose_point"))
+        self._drawn_at = float("-inf")
+
+    def tick(self) -> None:
+        """Draw anew when it is time."""
+        if self._visitor.deps.clock.monotonic() - self._drawn_at >= REDRAW_S:
+            self.draw_soon()
+
+    def draw_soon(self) -> asyncio.Task[None]:
+        """Read and draw beside the beat; the task that does."""
+        if self._drawing is None or self._drawing.done():
+            self._drawing = asyncio.create_task(self._draw(), name="console history")
+        return self._drawing
+
+    async def _draw(self) -> None:
+        self._drawn_at = self._visitor.deps.clock.monotonic()
+        point, hours, span = self._point, self._hours, self._span()
+        try:
+            options = await self._options(point, span) if point else empty_chart("", span)
+        except StoreError:
+            options = empty_chart(self._visitor.say("store_down"), span)
+        if self._visitor.client.is_deleted:
+            return
+        if (point, hours) != (self._point, self._hours):
+            self._drawn_at = float("-inf")  # something else was chosen meanwhile
+            return
+        self._chart.options.clear()
+        self._chart.options.update(options)
+        self._chart.update()
+
+    async def _options(self, point: Point, span: Span) -> dict[str, Any]:
+        store, visitor = self._visitor.deps.store, self._visitor
+        if is_numeric(point):
+            steps = await store.buckets(self._asset, point.key, *span, count=BUCKETS)
+            if any(step.count for step in steps):
+                return steps_chart(point, steps, mean=visitor.say("mean"), band=visitor.say("low_high"), span=span)
+        elif point.kind is not Kind.TEXT:
+            readings = await store.between(self._asset, [point.key], *span, limit=MOST_RAW)
+            if readings:
+                return states_chart(point, readings, language=visitor.language, span=span)
+        return empty_chart(visitor.say("nothing_in_span"), span)
+
+    def _span(self) -> Span:
+        end = self._visitor.deps.clock.ms()
+        return end - self._hours * HOUR_MS, end
+
+    def _button(self, hours: int) -> Look:
+        def choose() -> None:
+            self._hours = hours
+            for value, look in self._spans.items():
+                look.show("here" if value == hours else "")
+            self._drawn_at = float("-inf")
+            self.tick()
+
+        with ui.element("button").classes("button").on("click", choose) as element:
+            ui.label(self._visitor.say(f"span_{hours}"))
+        return Look(element, "here" if hours == self._hours else "")
