@@ -89,9 +89,11 @@ class MqttBus:
             self._subscriptions.remove(subscription)
             left = {other for held in self._subscriptions for other in held.filters}
             gone = [filter_ for filter_ in filters if filter_ not in left]
-            if gone and self._client and self._ready.is_set():
-                with suppress(aiomqtt.MqttError):
-                    await self._client.unsubscribe(gone)
+            # one by one: iotcore answers each filter apart, and the client knows one answer a request
+            for filter_ in gone:
+                if self._client and self._ready.is_set():
+                    with suppress(aiomqtt.MqttError):
+                        await self._client.unsubscribe(filter_)
 
     async def _subscribe(self, filters: tuple[str, ...]) -> None:
         if self._client and self._ready.is_set() and filters:

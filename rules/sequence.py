@@ -1,7 +1,9 @@
 """How far the rules are with each gateway: which batches they have seen, which are missing, what a restart needs.
 
 Pure. A gateway numbers its batches per boot without holes, so a jump is a gap: batches that were lost on their way to
-us (ingest may have them) or that will follow as history. A number seen before is a copy and is passed over.
+us (ingest may have them) or that will follow as history. A number seen before is a copy and is passed over. Numbers
+that only the process before this one has seen count as late: what it learned from them may not have been stored yet
+when this one warmed itself, and the engine passes over every reading that it knows already.
 """
 
 from __future__ import annotations
@@ -34,6 +36,18 @@ class Arrival(Enum):
 class _Boot:
     seq: int = 0
     missing: set[int] = field(default_factory=set)
+    inherited: int = 0
+    again: set[int] = field(default_factory=set)
+
+    def is_new_to_us(self, seq: int) -> bool:
+        """Whether a number up to `seq` was never taken by this process; takes it."""
+        if seq in self.missing:
+            self.missing.discard(seq)
+            return True
+        if seq > self.inherited or seq in self.again or len(self.again) >= MISSING:
+            return False
+        self.again.add(seq)
+        return True
 
 
 class Progress:
@@ -44,7 +58,9 @@ class Progress:
         self.boot = cursor.boot if cursor else ""
         self.at = cursor.at if cursor else 0
         self.assets = dict(cursor.assets) if cursor else {}
-        self._boots: dict[str, _Boot] = {cursor.boot: _Boot(cursor.seq)} if cursor and cursor.boot else {}
+        self._boots: dict[str, _Boot] = (
+            {cursor.boot: _Boot(cursor.seq, inherited=cursor.seq)} if cursor and cursor.boot else {}
+        )
 
     @property
     def missing(self) -> int:
@@ -62,10 +78,7 @@ class Progress:
         if not batch.hist or not self.boot:
             self.boot = batch.boot
         if batch.seq <= boot.seq:
-            if batch.seq not in boot.missing:
-                return Arrival.COPY
-            boot.missing.discard(batch.seq)
-            return Arrival.LATE
+            return Arrival.LATE if boot.is_new_to_us(batch.seq) else Arrival.COPY
         first, boot.seq = boot.seq + 1, batch.seq
         if batch.seq == first:
             return Arrival.NEXT
