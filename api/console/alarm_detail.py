@@ -6,7 +6,7 @@ from nicegui import ui
 
 from api.console.alarm_acts import Shelving, buttons
 from api.console.marks import Text, box, link, severity_mark
-from api.console.texts import EVENTS, STATES, word
+from api.console.texts import ACTORS, EVENTS, STATES, word
 from api.console.visitor import Visitor
 from api.present import unit_text, value_text
 from facility.errors import StoreError
@@ -122,7 +122,12 @@ class Detail:
     def _entry(self, entry: JournalRow) -> None:
         visitor = self._visitor
         why = REASONS.get(entry.reason)
-        words = [word(EVENTS, entry.event, visitor.language), entry.actor, entry.note, visitor.to(why) if why else ""]
+        words = [
+            word(EVENTS, entry.event, visitor.language),
+            word(ACTORS, entry.actor, visitor.language),
+            entry.note,
+            visitor.to(why) if why else "",
+        ]
         with box("entry"):
             Text("at", visitor.time(entry.at))
             Text("what", " · ".join(text for text in words if text))

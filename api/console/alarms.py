@@ -93,6 +93,7 @@ class AlarmsPage:
         rows = self._frame.alarms
         if rows is None:
             return
+        rows = tuple(sorted(rows, key=lambda row: row.suppression != "none"))  # what is kept quiet comes last
         seen = {row.id: row for row in rows}
         shown = [row for number, row in enumerate(rows) if number < SHOWN or row.id == self.detail.alarm]
         for gone in self._cards.keys() - {row.id for row in shown}:

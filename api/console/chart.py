@@ -14,6 +14,8 @@ LINE, BAND, GRID, WORDS = "#8fc3e8", "rgba(143,195,232,0.20)", "#2a333b", "#93a1
 
 Span = tuple[int, int]
 """Start and end in ms."""
+# A chart's axis knows only UTC and the browser's zone. We want the site's: whoever calls adds the zone's offset to
+# every instant (spans, steps and readings alike), and the axis is told to show UTC.
 
 
 def is_numeric(point: Point) -> bool:
@@ -79,6 +81,7 @@ def _brief(value: float | None) -> float | None:
 def _frame(span: Span) -> dict[str, Any]:
     return {
         "animation": False,
+        "useUTC": True,
         "backgroundColor": "transparent",
         "grid": {"left": 8, "right": 24, "top": 34, "bottom": 8, "containLabel": True},
         "tooltip": {"trigger": "axis", "confine": True, "renderMode": "richText"},

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 from nicegui import ui
 
 from api.console.chart import Span, empty_chart, is_numeric, states_chart, steps_chart
@@ -72,15 +74,24 @@ class History:
 
     async def _options(self, point: Point, span: Span) -> dict[str, Any]:
         store, visitor = self._visitor.deps.store, self._visitor
+        zone = self._zone(span[1])
+        axis = (span[0] + zone, span[1] + zone)
         if is_numeric(point):
             steps = await store.buckets(self._asset, point.key, *span, count=BUCKETS)
             if any(step.count for step in steps):
-                return steps_chart(point, steps, mean=visitor.say("mean"), band=visitor.say("low_high"), span=span)
+                moved = [replace(step, at=step.at + zone) for step in steps]
+                return steps_chart(point, moved, mean=visitor.say("mean"), band=visitor.say("low_high"), span=axis)
         elif point.kind is not Kind.TEXT:
             readings = await store.between(self._asset, [point.key], *span, limit=MOST_RAW)
             if readings:
-                return states_chart(point, readings, language=visitor.language, span=span)
-        return empty_chart(visitor.say("nothing_in_span"), span)
+                local = [msgspec.structs.replace(reading, at=reading.at + zone) for reading in readings]
+                return states_chart(point, local, language=visitor.language, span=axis)
+        return empty_chart(visitor.say("nothing_in_span"), axis)
+
+    def _zone(self, at: int) -> int:
+        """How far the site's clocks are ahead of UTC, in ms."""
+        offset = self._visitor.local(at).utcoffset()
+        return int(offset.total_seconds() * 1000) if offset else 0
 
     def _span(self) -> Span:
         end = self._visitor.deps.clock.ms()

@@ -21,7 +21,8 @@ def login_html(site: Label, language: str, *, style: str, failed: str = "", onwa
     return f"""<!doctype html>
 <html lang="{"zh-CN" if language == "zh" else "en"}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{say("login", language)} · {name}</title><link rel="stylesheet" href="{style}"></head>
+<title>{say("login", language)} · {name}</title><link rel="icon" href="/console/favicon.ico">
+<link rel="stylesheet" href="{style}"></head>
 <body class="login-page"><main>
 <form method="post" action="/session">
 <h1>{name}</h1>

@@ -40,6 +40,7 @@ TEXTS: dict[str, Label] = {
     "old": Label("过期 {age}", "stale {age}"),
     "all_stale": Label("数据全部过期", "all values stale"),
     "normal": Label("正常", "normal"),
+    "kept_quiet": Label("报警已搁置或抑制", "alarm kept quiet"),
     "more_alarms": Label("另有 {n} 条", "{n} more"),
     "point": Label("点位", "Point"),
     "value": Label("数值", "Value"),
@@ -148,6 +149,9 @@ EVENTS: dict[str, Label] = {
     "announce": Label("补发通知", "Told later"),
 }
 
+
+ACTORS: dict[str, Label] = {"engine": Label("规则", "rules"), "system": Label("系统", "system")}
+"""Who did something when it was no person."""
 
 ATTRIBUTES: dict[str, Label] = {
     "maker": Label("制造商", "Maker"),

@@ -6,7 +6,7 @@ from nicegui import ui
 
 from api.auth import User
 from api.console.marks import Text, box, link, severity_mark
-from api.console.texts import EVENTS, TICKET_EVENTS, TICKET_STATES, word
+from api.console.texts import ACTORS, EVENTS, TICKET_EVENTS, TICKET_STATES, word
 from api.console.visitor import Visitor
 from api.tickets import ACTION_OF, Move, move_ticket, moves, workers
 from facility.errors import StoreError
@@ -149,7 +149,7 @@ class TicketCard:
         for entry in entries:
             event = word(TICKET_EVENTS, entry.event, visitor.language)
             words = [event if event != entry.event else word(EVENTS, entry.event, visitor.language)]
-            words += [entry.actor, entry.note]
+            words += [word(ACTORS, entry.actor, visitor.language), entry.note]
             with box("entry"):
                 Text("at", visitor.time(entry.at))
                 Text("what", " · ".join(text for text in words if text))

@@ -75,14 +75,14 @@ class Tile:
         looks += ["dead"] if dead else []
         self._look.show(" ".join(looks))
         self._mark.show(f"s{free[0].severity}" if free else "hidden")
-        self._words.show(self._text(free, dead=dead))
+        self._words.show(self._text(free, dead=dead, quiet=len(alarms) > len(free)))
 
-    def _text(self, alarms: Sequence[AlarmRow], *, dead: bool) -> str:
+    def _text(self, alarms: Sequence[AlarmRow], *, dead: bool, quiet: bool) -> str:
         visitor = self._visitor
         if not alarms and not self._cells:
             return self._gateway()
         if not alarms:
-            return visitor.say("all_stale" if dead else "normal")
+            return visitor.say("all_stale" if dead else "kept_quiet" if quiet else "normal")
         worst = alarms[0]
         words = f"{visitor.to(SEVERITIES[worst.severity])} · {visitor.to(worst.title)}"
         return words + (f" · {visitor.say('more_alarms', n=len(alarms) - 1)}" if len(alarms) > 1 else "")
