@@ -17,6 +17,7 @@ import aiohttp
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-port=0",
+    "--autoplay-policy=no-user-gesture-required",
 )  # fmt: skip
 PATIENCE = 20.0
 
@@ -47,6 +48,10 @@ class Page:
         await self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
         )
+
+    async def zone(self, name: str) -> None:
+        """In which time zone the reader lives."""
+        await self.call("Emulation.setTimezoneOverride", timezoneId=name)
 
     async def open(self, url: str) -> None:
         """Go there and wait until it is loaded."""

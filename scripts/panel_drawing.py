@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from dashboards.panels import GAP_MS, Json, unit_of
@@ -234,13 +235,12 @@ def _words(panel: Json, name: str) -> dict[str, tuple[str, str]]:
     }
 
 
-def _property(panel: Json, name: str, wanted: str) -> Json | None:
+def _property(panel: Json, name: str, wanted: str) -> Any:
     for item in panel["fieldConfig"]["overrides"]:
         if item["matcher"]["options"] == name:
             for held in item["properties"]:
                 if held["id"] == wanted:
-                    value: Json = held["value"]
-                    return value
+                    return held["value"]
     return None
 
 

@@ -39,7 +39,7 @@ log = logging.getLogger("pictures")
 
 
 class Shot(NamedTuple):
-    """A page of the console. `ready` is a JavaScript expression."""
+    """A page of the console, in a window of (width, height)."""
 
     name: str
     path: str
@@ -62,7 +62,7 @@ SHOTS = (
     Shot("wall", "/console/", WIDE, ("zh", "en")),
     Shot("alarms", "/console/alarms", WIDE, ("zh", "en")),
     Shot("tickets", "/console/tickets", PHONE, ("zh", "en")),
-    Shot("asset", "/console/assets/PM-01", WIDE, ("zh", "en")),
+    Shot("asset", "/console/assets/PM-01?point=p.total", WIDE, ("zh", "en")),
 )
 DRAWINGS = (
     Drawing("power-en", "power", "PM-01", "en", ("Voltage", "Active power", "Transfer switch"), 37),
@@ -83,6 +83,7 @@ async def take(out: Path) -> None:
             await clock.sleep(INTO_TOUR_S)
             tokens = {language: await _token(demo, language) for language in ("zh", "en")}
             async with open_page() as browser:
+                await browser.zone(demo.house.site.time_zone)
                 await _console(demo, browser, tokens, out)
                 await _boards(demo, browser, tokens["en"], out, start)
             playing.cancel()
