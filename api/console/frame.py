@@ -52,9 +52,9 @@ class Frame:
             self._brand()
             with link("counts", "/console/alarms"):
                 self._counts = {severity: self._count(severity) for severity in SEVERITIES}
-            with box("gateways"):
-                self._gateways = {name: Text("gateway") for name in visitor.deps.site.gateways}
-            with box("tools"):
+            with box("status"):
+                with box("gateways"):
+                    self._gateways = {name: Text("gateway") for name in visitor.deps.site.gateways}
                 self._clock = Text("clock")
                 self._tools()
         self._broker = Text("banner")
