@@ -44,8 +44,15 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
         return sum(len(sample.values) for sample in self.samples)
 
 
+ANYBODY = ""
+"""The `boot` of a `Stored` without ranges: ingest listens from now on, send again what is not confirmed."""
+
+
 class Stored(msgspec.Struct, frozen=True):
-    """Ingest to gateway: these batches are safe. `ranges` are inclusive (first, last) of `seq`."""
+    """Ingest to gateway: these batches are safe. `ranges` are inclusive (first, last) of `seq`.
+
+    With `boot` ANYBODY and no ranges it says that ingest has just begun to listen.
+    """
 
     boot: str
     ranges: list[tuple[int, int]]

@@ -209,14 +209,33 @@ class Publisher:
 
     async def _listen(self, confirmations: Subscription) -> None:
         async for message in confirmations:
-            for boot, ranges in self._confirmed(message, confirmations).items():
+            found = self._confirmed(message, confirmations)
+            if found.pop(wire.ANYBODY, None) is not None:
+                self._send_again()
+            for boot, ranges in found.items():
                 await self._spool.confirm(boot, ranges)
                 for key in list(self._flights):
                     if key[0] == boot and any(first <= key[1] <= last for first, last in ranges):
                         del self._flights[key]
+                if self._silence:
+                    self._hurry()
                 self._silence, self._window = 0.0, min(WINDOW, self._window * 2)
             if self.waiting:
                 self._room.set()
+
+    def _send_again(self) -> None:
+        """Ingest has just begun to listen: what was published before may have reached nobody."""
+        for key in [key for key, flight in self._flights.items() if flight.until != float("inf")]:
+            self._return(key)
+        self._silence, self._window = 0.0, max(self._window, WINDOW // 2)
+        self._room.set()
+
+    def _hurry(self) -> None:
+        """Somebody stores again: what was sent while nobody did need not wait its whole time."""
+        soon = self._clock.monotonic() + SILENCE[0]
+        for flight in self._flights.values():
+            if flight.until != float("inf"):
+                flight.until = min(flight.until, soon)
 
     def _confirmed(self, message: Message, more: Subscription) -> dict[str, list[tuple[int, int]]]:
         """The ranges of this message and of all others that are there already, by boot."""

@@ -19,7 +19,7 @@ from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
 from facility.errors import BusError, StoreError
-from facility.wire import AlarmNotice, Batch, Stored, alarms_topic, encode, readings_topic, stored_topic
+from facility.wire import ANYBODY, AlarmNotice, Batch, Stored, alarms_topic, encode, readings_topic, stored_topic
 from ingest.accounting import Accounting, Gap, ranges
 from ingest.admission import Admission
 from ingest.batch import Collector, Limits
@@ -39,6 +39,8 @@ MAX_ALARMS = 10_000
 """Alarm notices that may wait for the store; older ones are dropped and counted."""
 BURST = 200
 """Messages taken in one go before others get their turn on the event loop."""
+GREET_EVERY = 0.2
+"""Seconds between looks at the connection, to greet the gateways when it is there anew."""
 LAST_FLUSH = 3.0
 """Seconds that a stop gives the store to take what is queued."""
 
@@ -86,12 +88,25 @@ class Ingest:
         try:
             async with self.bus.subscribe(*filters, limit=4_000) as subscription, asyncio.TaskGroup() as group:
                 self._subscription = subscription
-                for work in (self._write, self._publish, self._write_alarms, self._expire):
+                for work in (self._greet, self._write, self._publish, self._write_alarms, self._expire):
                     group.create_task(work(), name=f"ingest {work.__name__}")
                 await self._consume(subscription)
         finally:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._flush_last(), LAST_FLUSH)
+
+    async def _greet(self) -> None:
+        """Tell the gateways whenever we begin to listen, so that what reached nobody is sent again at once."""
+        greeting = encode(Stored(ANYBODY, []))
+        while True:
+            await self.bus.wait_connected()
+            try:
+                for gateway in self.site.gateways:
+                    await self.bus.publish(stored_topic(self.site.id, gateway), greeting)
+            except BusError as error:
+                log.info("ingest could not greet the gateways: %s", error)
+            while self.bus.connected:
+                await self.clock.sleep(GREET_EVERY)
 
     # --- in
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import asyncio
 from importlib.util import find_spec
 
 import pytest
 
 from tests.services.require import MISSING
-
-# else the first asyncio test has the event loop policy make a loop that nobody closes, and warnings are errors
-asyncio.set_event_loop(None)
 
 pytest_plugins = [
     name

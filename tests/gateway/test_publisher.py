@@ -102,6 +102,22 @@ async def test_samples_of_a_tenth_of_a_second_travel_together_and_are_confirmed(
 
 
 @pytest.mark.looptime
+async def test_a_greeting_of_ingest_brings_the_unconfirmed_again_at_once_and_nothing_else() -> None:
+    async with publishing(MemorySpool(), Broker()) as (publisher, ingest):
+        await tell(publisher, [1], every=0.2)
+        ingest.awake = False
+        await tell(publisher, [2, 3], every=0.2)
+        ingest.awake = True
+        greeted = asyncio.get_running_loop().time()
+        await ingest.confirm(wire.ANYBODY, [])
+        await asyncio.sleep(0.5)
+        again = [(at - greeted, batch.seq) for at, batch in ingest.heard if at >= greeted]
+    assert [seq for _, seq in again] == [2, 3]
+    assert max(at for at, _ in again) < 0.1
+    assert ingest.values() == [1, 2, 3]
+
+
+@pytest.mark.looptime
 async def test_a_batch_is_bounded_in_bytes_and_a_huge_sample_is_cut() -> None:
     bus = Broker()
     async with publishing(MemorySpool(), bus) as (publisher, ingest):

@@ -13,7 +13,7 @@ from facility.bus import MemoryBus
 from facility.clock import SystemClock
 from facility.errors import StoreError
 from facility.readings import Quality
-from facility.wire import MAX_PAYLOAD, AlarmNotice, Batch, Stored, decode, encode
+from facility.wire import ANYBODY, MAX_PAYLOAD, AlarmNotice, Batch, Stored, decode, encode
 from ingest.batch import Limits
 from ingest.deadletters import DeadLetters
 from ingest.memory_store import MemoryStore
@@ -66,6 +66,7 @@ class Bench:
         self.store = FragileStore()
         self.letters = DeadLetters(":memory:")
         self.stored: dict[str, set[int]] = {}
+        self.greeted: list[str] = []
         self.seen: list[tuple[str, int]] = []
         self.ingest = Ingest(
             a_site(folder),
@@ -86,6 +87,8 @@ class Bench:
         async with self.bus.subscribe("fm/v1/tower/+/stored") as messages:
             async for message in messages:
                 answer = decode(Stored, message.payload)
+                if answer.boot == ANYBODY:
+                    self.greeted.append(message.topic)
                 for first, last in answer.ranges:
                     self.stored.setdefault(answer.boot, set()).update(range(first, last + 1))
 
@@ -136,6 +139,12 @@ async def test_enough_readings_are_written_before_their_age_asks_for_it(tmp_path
         await bench.send(a_batch(1), a_batch(2), a_batch(3))
         await bench.confirmed(1, 2, 3)
         assert asyncio.get_running_loop().time() - began < 1.0
+
+
+async def test_gateways_are_greeted_once_ingest_listens(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        await bench.until(lambda: len(bench.greeted) >= 2)
+    assert bench.greeted == ["fm/v1/tower/gw-1/stored", "fm/v1/tower/gw-2/stored"]
 
 
 async def test_a_shared_subscription_is_asked_for_by_its_name(tmp_path: Path) -> None:
