@@ -59,7 +59,7 @@ class Drawing(NamedTuple):
 
 
 SHOTS = (
-    Shot("wall", "/console/", WIDE, ("zh", "en")),
+    Shot("wall", "/console/", (1440, 1080), ("zh", "en")),
     Shot("alarms", "/console/alarms", WIDE, ("zh", "en")),
     Shot("tickets", "/console/tickets", PHONE, ("zh", "en")),
     Shot("asset", "/console/assets/PM-01?point=p.total", WIDE, ("zh", "en")),
