@@ -29,7 +29,8 @@ from facility.config import Site, load_site
 from facility.config import schema as site_schema
 from facility.errors import CaretakerError, ConfigError, Problem
 from gateway.check import check as check_cycles
-from rules.rulebook import PACKS, Rulebook, load_rulebook, read_rules
+from rules.compiled import Rulebook
+from rules.rulebook import PACKS, load_rulebook, read_rules
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Caretaker 守护: watches over a building's equipment."

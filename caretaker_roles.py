@@ -11,6 +11,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from api.app import create_app
 from api.deps import Deps
@@ -32,9 +33,9 @@ from ingest.service import Ingest
 from ingest.store import ReadingStore
 from rules.channels import open_channels
 from rules.commands import Commands
+from rules.compiled import Rulebook
 from rules.notify import Routing
 from rules.records import Records, open_records
-from rules.rulebook import Rulebook
 from rules.service import Rules
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,8 @@ async def start_api(house: House) -> None:
     certificate = house.site.path(settings.tls_certificate) if settings.tls_certificate else None
     key = house.site.path(settings.tls_key) if settings.tls_key else None
     house.spawn("api", serve(app, settings.host, settings.port, ready=ready, certificate=certificate, key=key))
-    await asyncio.wait([answered, house.tasks["api"]], return_when=asyncio.FIRST_COMPLETED)
+    futures: list[asyncio.Future[Any]] = [answered, house.tasks["api"]]
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
     if not answered.done():
         house.tasks["api"].result()
     house.address = answered.result()
