@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,23 @@ def new_engine(settings: RecordsSettings, folder: Path) -> AsyncEngine:
         return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": 5}, **serializers)
     path = folder / settings.path
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", **serializers)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"factory": _Sqlite}, **serializers)
     _prepare_sqlite(engine.sync_engine)
     return engine
+
+
+class _Sqlite(sqlite3.Connection):
+    """A connection that ends its transaction before it is closed.
+
+    A task that is cancelled in the middle of a transaction may leave a cursor behind, and SQLite keeps a closed
+    connection, with its lock, for as long as one of its statements lives: every other writer would wait for nothing.
+    """
+
+    def close(self) -> None:
+        """Roll back what is open, then close."""
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
 
 
 def _prepare_sqlite(engine: Engine) -> None:
