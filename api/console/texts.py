@@ -25,7 +25,6 @@ TEXTS: dict[str, Label] = {
     "records_lost": Label(
         "报警数据库没有响应：报警列表可能已过时", "The alarm records don't answer: this list may be out of date"
     ),
-    "unacknowledged_count": Label("{n} 条未确认", "{n} to acknowledge"),
     "all_quiet": Label("无报警", "no alarms"),
     # login
     "login": Label("登录", "Log in"),
@@ -39,7 +38,6 @@ TEXTS: dict[str, Label] = {
     "no_data": Label("尚无数据", "no data yet"),
     "old": Label("过期 {age}", "stale {age}"),
     "all_stale": Label("数据全部过期", "all values stale"),
-    "normal": Label("正常", "normal"),
     "kept_quiet": Label("报警已搁置或抑制", "alarm kept quiet"),
     "more_alarms": Label("另有 {n} 条", "{n} more"),
     "point": Label("点位", "Point"),
@@ -58,7 +56,6 @@ TEXTS: dict[str, Label] = {
     "store_down": Label("历史数据库没有响应", "The readings store does not answer"),
     "mean": Label("平均", "mean"),
     "low_high": Label("最小–最大", "min–max"),
-    "devices_up": Label("{n} 台设备正常", "{n} devices up"),
     "ledger": Label("台账", "Ledger"),
     "no_asset": Label("没有设备 {id}", "There is no asset {id}"),
     # alarms
@@ -74,7 +71,6 @@ TEXTS: dict[str, Label] = {
     "confirm": Label("确定", "Confirm"),
     "guidance": Label("处置指引", "What to do"),
     "journal": Label("经过", "What happened"),
-    "details": Label("详情", "Details"),
     "no_alarms": Label("当前没有报警", "There are no alarms now"),
     "shown_of": Label("显示前 {n} 条，共 {all} 条", "The first {n} of {all}"),
     "raised": Label("发生于 {at}", "raised {at}"),
@@ -95,9 +91,6 @@ TEXTS: dict[str, Label] = {
     "nobody": Label("未指派", "nobody yet"),
     "assign_to": Label("指派给", "Assign to"),
     "note": Label("备注", "Note"),
-    "created": Label("创建于 {at}", "opened {at}"),
-    "priority": Label("优先级", "Priority"),
-    "more": Label("更多", "More"),
 }
 
 STATES: dict[str, Label] = {

@@ -82,7 +82,7 @@ class Tile:
         if not alarms and not self._cells:
             return self._gateway()
         if not alarms:
-            return visitor.say("all_stale" if dead else "kept_quiet" if quiet else "normal")
+            return visitor.say("all_stale" if dead else "kept_quiet" if quiet else "all_quiet")
         worst = alarms[0]
         words = f"{visitor.to(SEVERITIES[worst.severity])} · {visitor.to(worst.title)}"
         return words + (f" · {visitor.say('more_alarms', n=len(alarms) - 1)}" if len(alarms) > 1 else "")

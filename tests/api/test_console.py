@@ -26,9 +26,12 @@ OLD_MS = 20 * 60 * 1000
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def console(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
     """One served house and one browser for the tests of this file; each uses assets of its own."""
-    async with open_browser() as browser, console_house(tmp_path_factory.mktemp("console")) as house:
-        async with served(house) as address:
-            yield Console(house, browser, address)
+    async with (
+        open_browser() as browser,
+        console_house(tmp_path_factory.mktemp("console")) as house,
+        served(house) as address,
+    ):
+        yield Console(house, browser, address)
 
 
 async def log_in(window: Visit, name: str, password: str) -> None:

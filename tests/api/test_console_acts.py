@@ -23,9 +23,12 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def console(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
     """One served house and one browser for the tests of this file; each raises alarms of its own."""
-    async with open_browser() as browser, console_house(tmp_path_factory.mktemp("acts")) as house:
-        async with served(house) as address:
-            yield Console(house, browser, address)
+    async with (
+        open_browser() as browser,
+        console_house(tmp_path_factory.mktemp("acts")) as house,
+        served(house) as address,
+    ):
+        yield Console(house, browser, address)
 
 
 async def audited(console: Console, object_: str) -> list[tuple[str, str]]:

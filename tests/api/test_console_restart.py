@@ -41,14 +41,17 @@ async def test_a_server_that_goes_covers_the_page_and_one_that_comes_uncovers_it
 async def test_a_page_whose_server_has_stopped_counting_is_covered_too(
     tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with console_house(tmp_path) as house, served(house) as address:
-        async with visit(browser, address, cookies={COOKIE: house.tokens["operator"]}) as window:
-            await window.go("/console/")
-            await window.sees(FLOOR)
-            monkeypatch.setattr(Frame, "_show_counts", _fails)
-            await window.until(COVERED, limit=12)
-            monkeypatch.undo()
-            await window.until(f"!({COVERED})", limit=8)
+    async with (
+        console_house(tmp_path) as house,
+        served(house) as address,
+        visit(browser, address, cookies={COOKIE: house.tokens["operator"]}) as window,
+    ):
+        await window.go("/console/")
+        await window.sees(FLOOR)
+        monkeypatch.setattr(Frame, "_show_counts", _fails)
+        await window.until(COVERED, limit=12)
+        monkeypatch.undo()
+        await window.until(f"!({COVERED})", limit=8)
 
 
 def _fails(_: object) -> None:
