@@ -72,7 +72,7 @@ TEXTS: dict[str, Label] = {
     "guidance": Label("处置指引", "What to do"),
     "journal": Label("经过", "What happened"),
     "no_alarms": Label("当前没有报警", "There are no alarms now"),
-    "shown_of": Label("显示前 {n} 条，共 {all} 条", "The first {n} of {all}"),
+    "shown_of": Label("显示前 {n} 项，共 {all} 项", "The first {n} of {all}"),
     "raised": Label("发生于 {at}", "raised {at}"),
     "by": Label("{who} 确认", "acknowledged by {who}"),
     "until": Label("至 {at}", "until {at}"),
@@ -86,6 +86,7 @@ TEXTS: dict[str, Label] = {
     # tickets
     "open_tickets": Label("未完成", "Open"),
     "all_tickets": Label("全部", "All"),
+    "newest": Label("仅显示最近的 {n} 条", "Only the newest {n}"),
     "no_tickets": Label("没有工单", "There are no tickets"),
     "assignee": Label("负责人", "Assignee"),
     "nobody": Label("未指派", "nobody yet"),

@@ -26,6 +26,7 @@ class TicketsPage:
         self._visitor = visitor
         self._ticks = 0
         self._only_open = True
+        self._cut = False
         self._seen = -1
         self._rows: tuple[TicketRow, ...] | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -62,6 +63,7 @@ class TicketsPage:
         except StoreError:
             return  # the frame says so, and the next reading tries again
         if only_open == self._only_open:
+            self._cut = page.next is not None
             self._rows = tuple(sorted(page.items, key=lambda row: (row.state in FINAL, row.priority, -row.created_at)))
 
     def _show(self, rows: tuple[TicketRow, ...]) -> None:
@@ -73,7 +75,10 @@ class TicketsPage:
                 with self._list:
                     card = self._cards[row.id] = TicketCard(self._visitor, self._asking, row)
             card.show(row, order)
-        self._note.show("" if rows else self._visitor.say("no_tickets"))
+        if not rows:
+            self._note.show(self._visitor.say("no_tickets"))
+        else:
+            self._note.show(self._visitor.say("newest", n=len(rows)) if self._cut else "")
 
     def _choice(self, key: str, *, only_open: bool) -> Look:
         async def choose() -> None:

@@ -17,7 +17,8 @@ from facility.readings import Reading
 from rules.alarm import Suppression
 from rules.rows import AlarmRow
 
-MAX_TILES = 120
+MAX_TILES = 200
+"""More would be slow in the browser and are no wall; the page says how many it leaves out."""
 
 
 class ValueCell:
@@ -68,31 +69,35 @@ class Tile:
     def refresh(self, alarms: Sequence[AlarmRow]) -> None:
         """Show values and the worst alarm (`alarms` are this asset's, worst first)."""
         known = [reading for cell in self._cells if (reading := cell.refresh())]
-        dead = bool(self._cells) and not any(reading.quality.is_good for reading in known)
+        words, dead = self._condition(known)
         free = [row for row in alarms if row.suppression is Suppression.NONE]
         looks = [f"alarm{free[0].severity}"] if free else []
         looks += ["owed"] if any(row.alarm.is_owed for row in free) else []
         looks += ["dead"] if dead else []
         self._look.show(" ".join(looks))
         self._mark.show(f"s{free[0].severity}" if free else "hidden")
-        self._words.show(self._text(free, dead=dead, quiet=len(alarms) > len(free)))
+        self._words.show(self._text(free) or words or self._visitor.say("kept_quiet" if alarms else "all_quiet"))
 
-    def _text(self, alarms: Sequence[AlarmRow], *, dead: bool, quiet: bool) -> str:
-        visitor = self._visitor
-        if not alarms and not self._cells:
-            return self._gateway()
+    def _text(self, alarms: Sequence[AlarmRow]) -> str:
+        """The worst alarm in words, and how many more there are; nothing without alarms."""
         if not alarms:
-            return visitor.say("all_stale" if dead else "kept_quiet" if quiet else "all_quiet")
-        worst = alarms[0]
+            return ""
+        visitor, worst = self._visitor, alarms[0]
         words = f"{visitor.to(SEVERITIES[worst.severity])} · {visitor.to(worst.title)}"
         return words + (f" · {visitor.say('more_alarms', n=len(alarms) - 1)}" if len(alarms) > 1 else "")
 
-    def _gateway(self) -> str:
-        """A gateway has no readings of its own: its status speaks for it."""
-        for gateway in self._visitor.deps.live.gateways():
+    def _condition(self, known: Sequence[Reading]) -> tuple[str, bool]:
+        """What to say of the values as a whole (nothing when some are good), and whether none can be trusted."""
+        visitor = self._visitor
+        if self._cells:
+            dead = not any(reading.quality.is_good for reading in known)
+            return (visitor.say("all_stale" if known else "no_data"), True) if dead else ("", False)
+        # a gateway has no readings of its own: its status speaks for it
+        for gateway in visitor.deps.live.gateways():
             if gateway.id == self._asset.id:
-                return gateway_words(self._visitor, gateway)[0]
-        return self._visitor.say("no_data")
+                words, look = gateway_words(visitor, gateway)
+                return words, look == "bad"
+        return visitor.say("no_data"), True
 
 
 async def wall_page(visitor: Visitor) -> None:
@@ -107,6 +112,8 @@ async def wall_page(visitor: Visitor) -> None:
                 with box("", "h2"):
                     ui.label(visitor.to(visitor.deps.catalog.classes[name].label))
                 tiles.update({item.id: Tile(visitor, item) for item in assets if item.asset_class == name})
+        if len(assets) < len(visitor.deps.site.assets):
+            Text("empty", visitor.say("shown_of", n=len(assets), all=len(visitor.deps.site.assets)))
 
     def tick() -> None:
         by_asset: dict[str, list[AlarmRow]] = {}
