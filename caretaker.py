@@ -23,7 +23,7 @@ import gateway.cli
 import simulators.cli
 from caretaker_demo import Demo, Options, conclude, open_demo, play, scenario_file
 from caretaker_roles import ROLES, House, check_roles, open_house
-from facility.catalog import Catalog, load_catalog
+from facility.catalog import Catalog, read_catalog
 from facility.clock import SystemClock
 from facility.config import Site, load_site
 from facility.config import schema as site_schema
@@ -156,7 +156,7 @@ def _load(folder: Path) -> tuple[Site, Catalog, Rulebook]:
 def _rule_problems(folder: Path) -> tuple[Problem, ...]:
     """What is wrong with the rules even when the rest of the site is: everything is told at once."""
     try:
-        read_rules([PACKS, folder / "rules"], load_catalog(folder), assets=None)
+        read_rules([PACKS, folder / "rules"], read_catalog(folder)[0], assets=None)
     except ConfigError as error:
         return error.problems
     return ()

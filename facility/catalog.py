@@ -37,25 +37,34 @@ def load_catalog(folder: Path | None = None) -> Catalog:
     Every problem comes in one ConfigError.
     An own class or profile with a shipped id takes its place.
     """
+    catalog, problems = read_catalog(folder)
+    if problems:
+        raise ConfigError(problems)
+    return catalog
+
+
+def read_catalog(folder: Path | None = None) -> tuple[Catalog, list[Problem]]:
+    """The same catalog without the files that are wrong, and their problems: a check goes on to tell the others."""
     if folder is None or not any(any(files(folder / kind)) for kind in ("classes", "profiles")):
-        return _shipped()
+        return _shipped(), []
     return _load([SHIPPED, folder])
 
 
 @lru_cache(maxsize=1)
 def _shipped() -> Catalog:
-    return _load([SHIPPED])
+    catalog, problems = _load([SHIPPED])
+    if problems:
+        raise ConfigError(problems)
+    return catalog
 
 
-def _load(folders: Sequence[Path]) -> Catalog:
+def _load(folders: Sequence[Path]) -> tuple[Catalog, list[Problem]]:
     problems: list[Problem] = []
     classes = _read(folders, "classes", problems, read_class, lambda item: item.id)
     profiles = _read(
         folders, "profiles", problems, lambda document: read_profile(document, classes), lambda item: item.id
     )
-    if problems:
-        raise ConfigError(problems)
-    return Catalog(classes, profiles)
+    return Catalog(classes, profiles), problems
 
 
 def _read(

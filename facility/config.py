@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from facility.assets import GATEWAY_CLASS, ID, Asset, Device, Location
-from facility.catalog import Catalog, load_catalog
+from facility.catalog import Catalog, read_catalog
 from facility.classfile import Labels
 from facility.errors import ConfigError, Problem
 from facility.points import Label, Profile
@@ -108,7 +108,9 @@ def load_site(folder: Path, *, env: Mapping[str, str] | None = None) -> tuple[Si
     `env` replaces `${NAME}` in the site's files; the process environment by default.
     """
     reader = _FolderReader(folder, os.environ if env is None else env)
-    catalog = reader.gather(lambda: load_catalog(folder))
+    catalog, wrong = read_catalog(folder)
+    reader.problems += wrong
+    broken = {Path(problem.file).stem for problem in wrong}
     site_doc, site_file = reader.read("site.yaml", _SiteFile)
     assets_doc, assets_file = reader.read("assets.yaml", _AssetsFile)
     devices_doc, devices_file = reader.read("devices.yaml", _DevicesFile)
@@ -116,18 +118,18 @@ def load_site(folder: Path, *, env: Mapping[str, str] | None = None) -> tuple[Si
     problems = reader.problems
     if site_doc and site_file:
         problems += _check_site(site_doc, site_file)
-    if assets_doc and assets_file and catalog:
+    if assets_doc and assets_file:
         places = {location.id for location in site_file.locations} if site_file else None
-        problems += _check_assets(assets_doc, assets_file, catalog, places)
+        problems += _check_assets(assets_doc, assets_file, catalog, places, broken=broken)
         problems += _check_gateways(assets_doc, assets_file, site_file.gateways if site_file else None)
-    if devices_doc and devices_file and catalog:
+    if devices_doc and devices_file:
         gateways = site_file.gateways if site_file else None
         implicit = dict.fromkeys(gateways or (), GATEWAY_CLASS)
         assets = implicit | {asset.id: asset.class_ for asset in assets_file.assets} if assets_file else None
-        problems += _check_devices(devices_doc, devices_file, catalog, assets=assets, gateways=gateways)
+        problems += _check_devices(devices_doc, devices_file, catalog, assets=assets, gateways=gateways, broken=broken)
     if people_doc and people_file:
         problems += _check_people(people_doc, people_file, catalog)
-    if problems or not (catalog and site_file and assets_file and devices_file):
+    if problems or not (site_file and assets_file and devices_file):
         raise ConfigError(problems)
     return _site(folder, site_file, assets_file, devices_file, people_file or _PeopleFile()), catalog
 
@@ -152,7 +154,11 @@ class _FolderReader:
         if optional and not path.exists():
             return None, None
         document = self.gather(lambda: load(path, env=self.env))
-        return document, self.gather(lambda: document.parse(model)) if document else None
+        if document is None:
+            return None, None
+        found, problems = document.read(model)
+        self.problems += problems
+        return document, found
 
 
 def _site(folder: Path, site: _SiteFile, assets: _AssetsFile, devices: _DevicesFile, people: _PeopleFile) -> Site:
@@ -247,14 +253,15 @@ def _check_site(document: Document, site: _SiteFile) -> Iterator[Problem]:
 
 
 def _check_assets(
-    document: Document, assets: _AssetsFile, catalog: Catalog, places: set[str] | None
+    document: Document, assets: _AssetsFile, catalog: Catalog, places: set[str] | None, *, broken: set[str]
 ) -> Iterator[Problem]:
+    """`broken` are the names of class and profile files that are wrong themselves: nobody is blamed for using them."""
     ids = [asset.id for asset in assets.assets]
     yield from _ids(document, "assets", ids)
     parents = {asset.id: asset.parents for asset in assets.assets}
     for number, asset in enumerate(assets.assets):
         place = ("assets", number)
-        if asset.class_ not in catalog.classes:
+        if asset.class_ not in catalog.classes and asset.class_ not in broken:
             known = ", ".join(sorted(catalog.classes))
             yield document.problem((*place, "class"), f"there is no asset class {asset.class_!r}; known: {known}")
         if asset.location and places is not None and asset.location not in places:
@@ -285,6 +292,7 @@ def _check_devices(
     *,
     assets: Mapping[str, str] | None,
     gateways: Sequence[str] | None,
+    broken: set[str],
 ) -> Iterator[Problem]:
     yield from _ids(document, "devices", [device.id for device in devices.devices])
     taken: dict[tuple[str, str], str] = {}
@@ -297,7 +305,8 @@ def _check_devices(
         profile = catalog.profiles.get(device.profile)
         if profile is None:
             known = ", ".join(sorted(catalog.profiles))
-            yield document.problem((*place, "profile"), f"there is no profile {device.profile!r}; known: {known}")
+            if device.profile not in broken:
+                yield document.problem((*place, "profile"), f"there is no profile {device.profile!r}; known: {known}")
             continue
         asset_class = assets.get(device.asset) if assets else None
         if asset_class in catalog.classes and asset_class != profile.asset_class:
@@ -332,7 +341,7 @@ def _check_points(
         taken[device.asset, key] = device.id
 
 
-def _check_people(document: Document, people: _PeopleFile, catalog: Catalog | None) -> Iterator[Problem]:
+def _check_people(document: Document, people: _PeopleFile, catalog: Catalog) -> Iterator[Problem]:
     ids = [channel.id for channel in people.channels]
     yield from _ids(document, "channels", ids)
     for number, route in enumerate(people.routes):
@@ -343,7 +352,7 @@ def _check_people(document: Document, people: _PeopleFile, catalog: Catalog | No
             if severity not in (1, 2, 3, 4):
                 yield document.problem(("routes", number, "severities"), f"{severity} is none of 1, 2, 3, 4")
         for name in route.classes:
-            if catalog and name not in catalog.classes:
+            if name not in catalog.classes:
                 yield document.problem(("routes", number, "classes"), f"there is no asset class {name!r}")
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -72,11 +72,28 @@ class Document:
 
     def parse(self, model: type[M]) -> M:
         """The data as a strict model; ConfigError with every problem at once."""
+        found, problems = self.read(model)
+        if found is None or problems:
+            raise ConfigError(problems)
+        return found
+
+    def read(self, model: type[M]) -> tuple[M | None, list[Problem]]:
+        """The same with the problems beside it: with unknown keys it is read as if they were not there.
+
+        So a check can go on to tell what else is wrong. None when anything else is.
+        """
+        text = json.dumps({} if self.data is None else self.data)
         try:
-            return model.model_validate_json(json.dumps({} if self.data is None else self.data))
+            return model.model_validate_json(text), []
         except ValidationError as error:
-            problems = [self.problem(self._known(item["loc"]), _explain(item)) for item in error.errors()]
-            raise ConfigError(problems) from error
+            errors = error.errors()
+        problems = [self.problem(self._known(item["loc"]), _explain(item)) for item in errors]
+        if any(item["type"] != "extra_forbidden" for item in errors):
+            return None, problems
+        try:
+            return model.model_validate_json(_without(text, [item["loc"] for item in errors])), problems
+        except (ValidationError, KeyError, IndexError, TypeError):
+            return None, problems
 
     def _known(self, location: tuple[str | int, ...]) -> Path_:
         """Drop the parts that pydantic adds for unions, so that the place is one of the file's own."""
@@ -88,6 +105,17 @@ class Document:
                 path = (*path, int(part))
         last = location[-1] if location else ""
         return path if not last or last in path or not isinstance(last, str) else (*path, last)
+
+
+def _without(text: str, places: Iterable[tuple[str | int, ...]]) -> str:
+    """JSON without the values at these places; KeyError, IndexError or TypeError when one is not there."""
+    data: Any = json.loads(text)
+    for place in places:
+        inside = data
+        for part in place[:-1]:
+            inside = inside[part]
+        del inside[place[-1]]
+    return json.dumps(data)
 
 
 def load(path: Path, *, name: str = "", env: Mapping[str, str] | None = None) -> Document:

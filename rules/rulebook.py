@@ -129,11 +129,13 @@ def read_rules(folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str
         for path in files(folder):
             try:
                 document = load(path)
-                pack = document.parse(_Pack)
             except ConfigError as error:
                 problems += error.problems
                 continue
-            _merge(_Reader(document, catalog, assets, problems), pack, here, found)
+            pack, wrong = document.read(_Pack)
+            problems += wrong
+            if pack:
+                _merge(_Reader(document, catalog, assets, problems), pack, here, found)
     if problems:
         raise ConfigError(problems)
     return list(found.values())
