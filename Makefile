@@ -11,7 +11,7 @@ demo: .venv/runtime.stamp
 	$(BIN)/caretaker demo $(ARGS)
 
 test: .venv/dev.stamp services
-	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n 3 --dist load --maxschedchunk 2 $(ARGS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from importlib.util import find_spec
 
+import hypothesis
 import pytest
 
 from tests.services.require import MISSING
@@ -14,6 +15,16 @@ pytest_plugins = [
     for name in ("tests.services.brokers", "tests.services.influx", "tests.services.postgres", "tests.services.browser")
     if find_spec(name) is not None
 ]
+
+
+# a machine that is busy is no failure: speed is measured in bench/, never asserted
+hypothesis.settings.register_profile("caretaker", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("caretaker")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: they mostly wait, and the short ones fill the cores beside them."""
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
 
 
 def pytest_configure() -> None:
