@@ -18,7 +18,9 @@ pytest_plugins = [
 
 
 # a machine that is busy is no failure: speed is measured in bench/, never asserted
-hypothesis.settings.register_profile("caretaker", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "caretaker", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("caretaker")
 
 
