@@ -182,6 +182,10 @@ async def conclude(demo: Demo, *, patience: float = 10.0) -> dict[str, object]:
         tickets=counts.tickets,
         pushes_sent=counts.sent,
         pushes_failed=counts.dead,
+        pushes_received=len(demo.phone.received),
+        emergencies_received=sum(
+            item.body.get("event") == "raise" and item.body.get("severity") == EMERGENCY for item in demo.phone.received
+        ),
         rss_mb=rss / 1e6,
         first_value_s=demo.stored.first / 1000 - psutil.Process().create_time() if demo.stored.first else None,
         turns=[Turn(change.asset, change.point, change.at_ms, change.value) for change in demo.simulation.changes],

@@ -25,8 +25,8 @@ from facility.config import Site
 from facility.errors import CaretakerError
 from facility.mqtt_bus import Broker, MqttBus
 from facility.wire import Batch
+from gateway.file_spool import FileSpool
 from gateway.service import Gateway, new_boot, will
-from gateway.spool import FileSpool
 from ingest.deadletters import DeadLetters
 from ingest.open import open_store
 from ingest.service import Ingest

@@ -29,9 +29,9 @@ from facility.clock import SystemClock
 from facility.config import Site
 from facility.points import Kind, Label, Limits, Point, Profile, Register, Table
 from facility.settings import Settings
+from gateway.file_spool import FileSpool
 from gateway.poller import ModbusPoller
 from gateway.service import Gateway
-from gateway.spool import FileSpool
 
 DEVICES = 20
 POINTS = 1000

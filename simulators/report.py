@@ -55,6 +55,8 @@ class Observed:
     tickets: int = 0
     pushes_sent: int = 0
     pushes_failed: int = 0
+    pushes_received: int = 0
+    emergencies_received: int = 0
     rss_mb: float = 0.0
     first_value_s: float | None = None
     turns: Sequence[Turn] = ()
@@ -125,7 +127,12 @@ def report(observed: Observed, classes: Sequence[str]) -> dict[str, object]:
         "alarms": {name: observed.alarms.get(name, 0) for name in classes},
         "emergencies": observed.emergencies,
         "tickets": observed.tickets,
-        "pushes": {"sent": observed.pushes_sent, "failed": observed.pushes_failed},
+        "pushes": {
+            "sent": observed.pushes_sent,
+            "failed": observed.pushes_failed,
+            "webhook": observed.pushes_received,
+            "webhook_emergencies": observed.emergencies_received,
+        },
         "latency_ms": {
             "change_to_push_p50": percentile(pushes, 0.50),
             "change_to_push_p99": percentile(pushes, 0.99),

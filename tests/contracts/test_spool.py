@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facility.errors import StoreError
-from gateway.spool import OVERHEAD, Entry, FileSpool, MemorySpool, Spool
+from gateway.file_spool import FileSpool
+from gateway.spool import OVERHEAD, Entry, MemorySpool, Spool
 
 NAMES = count()
 
@@ -185,7 +186,8 @@ async def limit_pages(spool: FileSpool, pages: int) -> None:
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from gateway.spool import Entry, FileSpool
+from gateway.file_spool import FileSpool
+from gateway.spool import Entry
 
 async def main():
     spool = FileSpool(Path(sys.argv[1]))

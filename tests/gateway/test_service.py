@@ -21,10 +21,11 @@ from facility.readings import Quality, Value
 from facility.wire import DeviceStatus, Status
 from gateway import service
 from gateway.driver import Sink
+from gateway.file_spool import FileSpool
 from gateway.health import State
 from gateway.poller import ModbusPoller
 from gateway.service import Gateway, new_boot, will
-from gateway.spool import FileSpool, MemorySpool, Spool
+from gateway.spool import MemorySpool, Spool
 from tests.gateway.plant import NATIVE, POLLED, Box, LoopClock, a_catalog, a_device, a_site, modbus_server, raw_server
 from tests.services.ports import free_port
 from tests.services.waiting import until

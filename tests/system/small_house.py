@@ -18,8 +18,8 @@ from facility.errors import StoreError
 from facility.mqtt_bus import Broker, MqttBus
 from facility.readings import Reading
 from facility.wire import Batch, Stored, decode, stored_topic
+from gateway.file_spool import FileSpool
 from gateway.service import Gateway
-from gateway.spool import FileSpool
 from ingest.deadletters import Letter
 from ingest.store import Delivery, ReadingStore, WriteResult
 from rules.rows import AlarmRow

@@ -36,6 +36,7 @@ def test_the_tour_proves_its_figures(tmp_path: Path) -> None:
     assert report["emergencies"] >= 2
     assert report["tickets"] >= 3
     assert report["pushes"]["failed"] == 0
+    assert report["pushes"]["webhook_emergencies"] >= 2
     assert report["pushes"]["sent"] >= report["emergencies"]
     assert report["latency_ms"]["change_to_push_count"] >= 5
     assert report["latency_ms"]["change_to_push_p99"] is not None
