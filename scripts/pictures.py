@@ -1,7 +1,7 @@
 """Takes the pictures of the documentation from a running demonstration: `python scripts/pictures.py [--out FOLDER]`.
 
 It starts the demonstration on a free port, plays the tour, and some 35 s into it takes the console's pages in both
-languages and draws two boards of `dashboards/` from what the API then gives. Needs Chromium and Noto CJK.
+languages and draws two boards of `dashboards/` from what the API then gives. Needs Debian's Chromium and Noto CJK.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import httpx
+from playwright.async_api import Browser, Page, async_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -29,12 +31,13 @@ from dashboards.board import laid_out
 from dashboards.build import boards
 from dashboards.panels import Json
 from facility.clock import SystemClock
-from scripts.chromium import Page, open_page
 from scripts.panel_drawing import View, page
 
 BEFORE_S, INTO_TOUR_S = 20.0, 36.0
 """How long the building runs undisturbed, and how far the tour is when the pictures are taken."""
 WIDE, PHONE = (1440, 900), (412, 915)
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--autoplay-policy=no-user-gesture-required")
+"""No picture shows a console that waits for a click to be allowed its sound."""
 log = logging.getLogger("pictures")
 
 
@@ -82,8 +85,7 @@ async def take(out: Path) -> None:
             playing = asyncio.create_task(play(demo, tour, log.info))
             await clock.sleep(INTO_TOUR_S)
             tokens = {language: await _token(demo, language) for language in ("zh", "en")}
-            async with open_page() as browser:
-                await browser.zone(demo.house.site.time_zone)
+            async with _open_browser() as browser:
                 await _console(demo, browser, tokens, out)
                 await _boards(demo, browser, tokens["en"], out, start)
             playing.cancel()
@@ -101,18 +103,45 @@ async def _token(demo: Demo, language: str) -> str:
     return await accounts.add_token(user, "pictures", at, expires=None, actor="pictures")
 
 
-async def _console(demo: Demo, browser: Page, tokens: dict[str, str], out: Path) -> None:
+@asynccontextmanager
+async def _open_browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium, headless; RuntimeError where it is not installed."""
+    program = shutil.which("chromium")
+    if program is None:
+        raise RuntimeError("the pictures need chromium: scripts/services.sh says how to install it")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def _window(browser: Browser, demo: Demo, size: tuple[int, int], token: str = "") -> AsyncIterator[Page]:
+    """A window of its own in the building's time zone, logged in by `token` if there is one."""
+    page = await browser.new_page(
+        viewport={"width": size[0], "height": size[1]}, is_mobile=size == PHONE, timezone_id=demo.house.site.time_zone
+    )
+    try:
+        if token:
+            await page.context.add_cookies([{"name": COOKIE, "value": token, "url": demo.address}])
+        yield page
+    finally:
+        await page.close()
+
+
+async def _console(demo: Demo, browser: Browser, tokens: dict[str, str], out: Path) -> None:
     for language, token in tokens.items():
-        await browser.cookie(demo.address, COOKIE, token)
         for shot in SHOTS:
             if language in shot.languages:
-                await browser.size(*shot.size, mobile=shot.size == PHONE)
-                await browser.open(demo.address + shot.path)
-                await asyncio.sleep(2.5)  # the page fills itself over its web socket, plots move into place
-                await _keep(browser, out / f"{shot.name}-{language}.png")
+                async with _window(browser, demo, shot.size, token) as window:
+                    await window.goto(demo.address + shot.path)
+                    await asyncio.sleep(2.5)  # the page fills itself over its web socket, plots move into place
+                    await _keep(window, out / f"{shot.name}-{language}.png")
 
 
-async def _boards(demo: Demo, browser: Page, token: str, out: Path, start: int) -> None:
+async def _boards(demo: Demo, browser: Browser, token: str, out: Path, start: int) -> None:
     site = demo.house.site
     end = demo.house.clock.ms()
     made = boards(site, demo.house.catalog, ("zh", "en"))
@@ -132,12 +161,9 @@ async def _boards(demo: Demo, browser: Page, token: str, out: Path, start: int) 
             ]
             chosen = f"{site.assets[drawing.asset].label.to(drawing.language)} ({drawing.asset})"
             drawn = page(board, rows, marks, view, chosen=chosen)
-            with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file:
-                file.write(drawn.text)
-                file.flush()
-                await browser.size(view.width, drawn.height)
-                await browser.open(f"file://{file.name}")
-                await _keep(browser, out / f"{drawing.name}.png")
+            async with _window(browser, demo, (view.width, drawn.height)) as window:
+                await window.set_content(drawn.text)
+                await _keep(window, out / f"{drawing.name}.png")
 
 
 def _opened(board: Json, drawing: Drawing) -> Json:
@@ -167,8 +193,8 @@ async def _rows(client: httpx.AsyncClient, panel: Json, fill: dict[str, str]) ->
     return [{column["text"]: row[column["selector"]] for column in target["columns"]} for row in rows]
 
 
-async def _keep(browser: Page, file: Path) -> None:
-    await browser.picture(file)
+async def _keep(window: Page, file: Path) -> None:
+    await window.screenshot(path=file)
     log.info("%s  %d kB", file, file.stat().st_size // 1000)
 
 
