@@ -54,6 +54,7 @@ class Frame:
                 self._counts = {severity: self._count(severity) for severity in SEVERITIES}
             with box("status"):
                 with box("gateways"):
+                    self._online = Text("gateway")
                     self._gateways = {name: Text("gateway") for name in visitor.deps.site.gateways}
                 self._clock = Text("clock")
                 self._tools()
@@ -112,6 +113,7 @@ class Frame:
     def _count(self, severity: int) -> tuple[Look, Text]:
         with severity_mark(severity, self.visitor.language) as element:
             number = Text("number")
+        element.props["title"] = SEVERITIES[severity].to(self.visitor.language)
         return Look(element, "none"), number
 
     def _tools(self) -> None:
@@ -138,9 +140,14 @@ class Frame:
             look.show("some owed" if owed else "some" if counted else "none")
 
     def _show_gateways(self) -> None:
-        for gateway in self.visitor.deps.live.gateways():
-            words, look = gateway_words(self.visitor, gateway)
-            self._gateways[gateway.id].show(f"{gateway.id} {words}", look)
+        """Those that are well as one number, each other one by its name."""
+        visitor, well = self.visitor, 0
+        for gateway in visitor.deps.live.gateways():
+            words, look = gateway_words(visitor, gateway)
+            well += look == "good"
+            self._gateways[gateway.id].show(f"{gateway.id} {words}", "hidden" if look == "good" else look)
+        words = visitor.say("gateway_online" if well == 1 else "gateways_online", n=well)
+        self._online.show(words, "good" if well else "hidden")
 
     def _show_troubles(self) -> None:
         visitor = self.visitor

@@ -99,9 +99,13 @@ async def test_nothing_of_a_gateway_that_is_gone_looks_live(console: Console) ->
         await house.status("gw-2", online=False)
         await window.sees('[data-point="FA-01 panel.mode"].stale')
         await window.sees(".gateway.bad:has-text('gw-2 离线')")
+        assert await window.text(".gateway.good") == "1 个网关在线"
         await house.status("gw-2", down=["fire-1"])
         await window.sees('[data-point="FA-01 panel.mode"].live')
         await window.sees(".gateway.warn:has-text('1 台设备中断')")
+        await house.status("gw-2")
+        await window.sees(".gateway.good:has-text('2 个网关在线')")
+        await window.misses(".gateway:has-text('gw-')")
 
 
 async def test_a_lost_broker_and_lost_records_are_told(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +181,37 @@ async def test_no_page_is_wider_than_a_phone(console: Console, language: str) ->
             assert await window.overflow() <= 0, path
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("width", [1280, 1440, 1501, 1601, 1701])
+async def test_the_head_of_the_page_is_one_line(console: Console, language: str, width: int) -> None:
+    house = console.house
+    rules = [a_rule(f"head.test_{severity}", severity, asset_class="access_control") for severity in (1, 2, 3, 4)]
+    for rule in rules:
+        await house.alarm("AC-01", rule)
+    async with console.window(language=language, size=(width, 800)) as window:
+        await window.go("/console/")
+        for severity in (1, 2, 3, 4):
+            await window.sees(f".counts .s{severity}.some")
+            assert await window.page.locator(f".counts .s{severity}").get_attribute("title")
+        await window.sees(".gateway.good")
+        assert await window.page.evaluate("document.querySelector('.bar').offsetHeight") < 70
+        assert await window.overflow() <= 0
+    for rule in rules:
+        await house.alarm("AC-01", rule, "clear")
+
+
+@pytest.mark.parametrize(("language", "short", "hour"), [("zh", "10 分钟", "1 小时"), ("en", "10 min", "1 h")])
+async def test_a_young_history_begins_with_ten_minutes(console: Console, language: str, short: str, hour: str) -> None:
+    house = console.house
+    await house.publish(Sample("PW-01", house.clock.ms() - 5 * 60_000, {"p.total": 40.0}), hist=True)
+    async with console.window(language=language) as window:
+        await window.go("/console/assets/PW-01?point=p.total")
+        await window.sees(f".history .button.here:has-text('{short}')")
+        await window.page.click(f".history >> text={hour}")
+        await window.sees(f".history .button.here:has-text('{hour}')")
+        await window.misses(f".history .button.here:has-text('{short}')")
+
+
 async def test_the_asset_page_draws_what_the_store_holds(console: Console) -> None:
     house = console.house
     at = house.clock.ms()
@@ -189,6 +224,7 @@ async def test_the_asset_page_draws_what_the_store_holds(console: Console) -> No
         await window.go("/console/assets/PS-01")
         await window.sees(".history canvas")
         assert await window.text(".history .title") == "Outlet pressure"
+        await window.sees(".history .button.here:has-text('1 h')")
         assert (await window.text('[data-point="sys.outlet_pressure"] .value')).startswith("0.550")
         assert await window.text('[data-point="sys.outlet_pressure"] .quality') == "good"
         await window.page.click('[data-point="sys.run"]')

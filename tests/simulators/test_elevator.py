@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facility.readings import Value
+from facility.catalog import Catalog
+from facility.readings import Quality, Value
+from gateway.report import PointReport
 from simulators.elevator import Elevator
 from tests.simulators.conftest import Check, number, run, until
 
@@ -59,6 +61,23 @@ def test_a_quiet_hour_stays_in_range_and_carries_people(in_range: Check) -> None
         assert not values["alarm.car_button"]
         assert values["fault.code"] == 0
     assert 60 < number(model.values(), "cnt.trips") - trips < 400
+
+
+def test_a_lift_that_stands_is_told_to_stand(catalog: Catalog) -> None:
+    """At rest the speed is exactly 0, and the last hundredth that led there is worth telling."""
+    point = catalog.classes["elevator"].points["car.speed"]
+    model, report, told, stops = lift(), PointReport(), 0.0, 0
+    for step in range(2000):
+        model.step(0.1)
+        values = model.values()
+        speed = number(values, "car.speed")
+        register = round(speed, 2)
+        if report.offer(point, register, Quality.GOOD, step * 100):
+            told = register
+        if not values["car.moving"]:
+            assert speed == told == 0.0
+            stops += 1
+    assert stops > 100
 
 
 def test_a_rising_car_counts_its_floors_and_draws_current() -> None:
