@@ -284,6 +284,8 @@ def _time_axis(view: View, left: float, right: float, span: tuple[float, float])
     for at in range(-(-view.start // step) * step, view.end, step):
         x = _x(at, view, left, right)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{span[0]}" y2="{span[1]:.1f}" stroke="{GRID}"/>')
+        if right - x < 20:  # its label would be cut off by the panel's edge
+            continue
         text = f"{datetime.fromtimestamp(at / 1000, view.zone):%H:%M:%S}"
         parts.append(
             f'<text x="{x:.1f}" y="{span[1] + 16:.1f}" fill="{GREY}" font-size="11" text-anchor="middle">{text}</text>'
