@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from api.fanout import Event, Fanout, event
+from facility.again import ask_again
 from facility.bus import Bus, Message
 from facility.catalog import Catalog
 from facility.clock import Clock
@@ -188,6 +189,7 @@ class LiveCache:
         filters = (readings_topic(site, "+"), status_topic(site, "+"), alarms_topic(site))
         async with self._bus.subscribe(*filters) as subscription:
             self.listening.set()
+            await ask_again(self._bus, site, self._site.gateways)
             async for message in subscription:
                 self.take(message)
                 while (more := subscription.take_nowait()) is not None:

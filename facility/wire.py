@@ -121,6 +121,11 @@ def stored_topic(site: str, gateway: str) -> str:
     return f"{ROOT}/{site}/{gateway}/stored"
 
 
+def again_topic(site: str, gateway: str) -> str:
+    """Where a gateway is asked to tell every value again; the payload is empty."""
+    return f"{ROOT}/{site}/{gateway}/again"
+
+
 def status_topic(site: str, gateway: str) -> str:
     """Where a gateway keeps its retained status."""
     return f"{ROOT}/{site}/{gateway}/status"

@@ -33,6 +33,10 @@ class Driver(Protocol):
         """Read until cancelled; leaves no connection behind."""
         ...
 
+    def again(self, sink: Sink) -> None:
+        """Tell every point once more, with the next reading of each; those that are lost, now."""
+        ...
+
     def status(self) -> Mapping[str, DeviceStatus]:
         """Each device by id, as it is now."""
         ...

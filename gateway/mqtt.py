@@ -43,6 +43,7 @@ class MqttDevice:
         ]
         self._ask_at = [0.0] * len(self._asks)
         self._silent_at = 0.0
+        self._gone = Quality.STALE
         self._state, self._error = State.FAILING, "not heard yet"
         self._counts = {"messages": 0, "foreign": 0, "garbage": 0, "asks": 0, "dropped": 0}
         self._stamp = 0
@@ -59,6 +60,13 @@ class MqttDevice:
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """messages, foreign (another device's), garbage, asks, dropped (our queue was full)."""
         return {self.device.id: self._counts}
+
+    def again(self, sink: Sink) -> None:
+        """See Driver. What a quiet device said last is asked for, where the profile knows how."""
+        self._report.again()
+        self._ask_at = [0.0] * len(self._asks)
+        if self._state is State.DOWN:
+            self._lost(self._gone, sink)
 
     async def run(self, sink: Sink) -> None:
         """Listen and ask until cancelled."""
@@ -143,6 +151,7 @@ class MqttDevice:
             self._lost(Quality.STALE, sink)
 
     def _lost(self, quality: Quality, sink: Sink) -> None:
+        self._gone = quality
         at = self._next()
         keys = dict.fromkeys((*self._map.keys, *self._report.keys))
         change = self._report.lost(keys, quality, at)

@@ -58,6 +58,14 @@ class ModbusPoller:
         """requests, failures (polls), overruns (polls skipped), refused (points) of each unit."""
         return {unit.device.id: unit.counts for unit in self.units}
 
+    def again(self, sink: Sink) -> None:
+        """See Driver."""
+        for unit in self.units:
+            for block in (block for job in unit.jobs for block in job.blocks):
+                block.report.again()
+                if unit.health.state is State.DOWN or block.error:
+                    self._tell_lost(unit, block, sink)
+
     async def run(self, sink: Sink) -> None:
         """Poll until cancelled."""
         order = count()

@@ -21,6 +21,8 @@ from gateway.codec import Block
 
 HEARTBEAT = 300_000
 """Milliseconds after which an unchanged value is told again."""
+FORGOTTEN = -1
+"""The instant of a value that has to be told again, whatever it is."""
 _EARLY = 0.9
 """A heartbeat takes along what is due within the last tenth of its time, so that beats stay few."""
 _SLACK = 1 - 1e-9
@@ -82,6 +84,11 @@ class BlockReport:
             return None
         self.stamp = at
         return values, quality
+
+    def again(self) -> None:
+        """Tell everything with the next answer, as if nothing had been told; the stamps go on."""
+        self._data, self._raws, self._due = b"", None, 0
+        self._qualities = [None] * len(self._qualities)
 
     def lost(self, quality: Quality, now: int) -> Change | None:
         """Tell every point as bad, once; the next answer is then compared with nothing."""
@@ -165,14 +172,20 @@ class PointReport:
     def offer(self, point: Point, value: Value, quality: Quality, at: int) -> bool:
         """Whether a value is worth telling; it then counts as told."""
         last = self._last.get(point.key)
-        if last is not None and not self._differs(point, value, quality, last) and 0 <= at - last[2] < self._heartbeat:
+        quiet = last is not None and last[2] != FORGOTTEN and 0 <= at - last[2] < self._heartbeat
+        if quiet and last is not None and not self._differs(point, value, quality, last):
             return False
         self._last[point.key] = (value, quality, at)
         return True
 
+    def again(self) -> None:
+        """Whatever comes next is worth telling, as if it had been quiet for a whole heartbeat."""
+        self._last = {key: (value, quality, FORGOTTEN) for key, (value, quality, _) in self._last.items()}
+
     def lost(self, keys: Iterable[str], quality: Quality, at: int) -> Change | None:
         """Tell these points as bad, each once."""
-        fresh = [key for key in keys if key not in self._last or self._last[key][1] is not quality]
+        last = self._last
+        fresh = [key for key in keys if key not in last or last[key][1] is not quality or last[key][2] == FORGOTTEN]
         for key in fresh:
             self._last[key] = (None, quality, at)
         return (dict.fromkeys(fresh), dict.fromkeys(fresh, quality)) if fresh else None

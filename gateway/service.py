@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 STATUS = 10.0
 """Seconds between statuses; a change of a device is told within one."""
+AGAIN = 5.0
+"""Seconds between two times of telling everything again."""
 RESTART = 5.0
 """Seconds until a driver that failed in an unforeseen way is started again."""
 GRACE = 1.0
@@ -122,6 +124,7 @@ class Gateway:
                 background = [
                     group.create_task(self._publisher.run(), name="publisher"),
                     group.create_task(self._tell_status(), name="status"),
+                    group.create_task(self._tell_again(), name="again"),
                 ]
                 try:
                     await self._drive()
@@ -163,6 +166,16 @@ class Gateway:
             last_seq=self._publisher.last_seq,
         )
         await self._publish_status(goodbye)
+
+    async def _tell_again(self) -> None:
+        """Tell every value again when somebody asks, at most every few seconds."""
+        async with self._bus.subscribe(wire.again_topic(self._site.id, self._id), limit=10) as asked:
+            async for _ in asked:
+                while asked.take_nowait():
+                    pass
+                for driver in self.drivers:
+                    driver.again(self._publisher)
+                await self._clock.sleep(AGAIN)
 
     async def _tell_status(self) -> None:
         told: Mapping[str, DeviceStatus] | None = None

@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from facility.again import ask_again
 from facility.bus import Bus, Message, Subscription
 from facility.catalog import Catalog
 from facility.clock import Clock
@@ -230,6 +231,7 @@ class Rules:
     # readings
 
     async def _listen(self, subscription: Subscription) -> None:
+        await ask_again(self.bus, self.site.id, self.site.gateways)
         async for message in subscription:
             self.counts["dropped_on_bus"] = subscription.dropped
             self._receive(message)
@@ -266,8 +268,7 @@ class Rules:
             self._take_sample(gateway, sample, historical=batch.hist, now=now)
 
     def _take_sample(self, gateway: str, sample: Sample, *, historical: bool, now: int) -> None:
-        found = self._ask(sample, historical=historical)
-        if found is None:
+        if (found := self._ask(sample, historical=historical)) is None:
             return
         self.counts["samples"] += 1
         self._progress[gateway].take(sample.asset, sample.at, now)
@@ -305,8 +306,7 @@ class Rules:
         self.counts["gaps"] += same_boot
         older = self._gaps.get(gateway)
         self._gaps[gateway] = (min(start, older[0]), max(end, older[1])) if older else (start, end)
-        task = self._fillers.get(gateway)
-        if task is None or task.done():
+        if (task := self._fillers.get(gateway)) is None or task.done():
             self._fillers[gateway] = asyncio.create_task(self._fill(gateway), name=f"rules: gap of {gateway}")
 
     async def _fill(self, gateway: str) -> None:

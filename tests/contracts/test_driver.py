@@ -143,6 +143,31 @@ async def test_tells_a_change_and_not_what_stays(rig: Rig) -> None:
         assert [values for _, _, values, _ in sink.samples][-1] == {"volts": 240}
 
 
+async def test_tells_everything_again_when_asked(rig: Rig) -> None:
+    async with running(rig.driver) as sink:
+        await rig.show(volts=230, mode=1)
+        await until(lambda: set(sink.last("M-d1")) == ALL)
+        told = {key: sink.count("M-d1", key) for key in ALL}
+        rig.driver.again(sink)
+        await rig.show(volts=230, mode=1)
+        await until(lambda: all(sink.count("M-d1", key) == told[key] + 1 for key in ALL))
+        assert sink.last("M-d1")["volts"] == (230, GOOD)
+
+
+@pytest.mark.slow
+async def test_tells_again_of_a_device_that_is_gone(rig: Rig) -> None:
+    async with running(rig.driver) as sink:
+        await rig.show(volts=230, mode=1)
+        await until(lambda: set(sink.last("M-d1")) == ALL)
+        await rig.die()
+        await until(lambda: rig.driver.status()["d1"].state == State.DOWN)
+        before = len(sink.samples)
+        rig.driver.again(sink)
+        again = [(values, quality) for _, _, values, quality in sink.samples[before:]]
+        assert {key for values, _ in again for key in values} == ALL
+        assert all(set(quality.values()) == {Quality.COMM} for _, quality in again)
+
+
 async def test_a_missing_value_and_an_unknown_state_are_bad_and_have_no_number(rig: Rig) -> None:
     async with running(rig.driver) as sink:
         await rig.show(volts=5000, mode=9, temp=None)
