@@ -118,6 +118,10 @@ class Frame:
         for feed in feeds:
             feed.window.push(at, feed.read())
 
+    def fault(self) -> None:
+        """Count an expression without a finite answer, which is unknown."""
+        self.faults += 1
+
     def begin(self, at: int) -> None:
         """From now on silence counts: points without any reading have their whole limit from here."""
         for slot in self.slots.values():
