@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from facility.assets import Asset
@@ -112,7 +113,9 @@ class _Group:
 class _Watch:
     """One asset: its frame, its runners, and which of them look at which point."""
 
-    __slots__ = ("asset", "by_point", "frame", "is_fresh", "next_due", "open", "replaying", "runners", "timed")
+    __slots__ = (
+        "asset", "by_point", "frame", "is_fresh", "looking", "next_due", "open", "replaying", "runners", "timed",
+    )  # fmt: skip
 
     def __init__(self, asset: str, frame: Frame, runners: list[_Runner]) -> None:
         self.asset = asset
@@ -125,6 +128,7 @@ class _Watch:
             key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
             for key, slot in frame.slots.items()
         }
+        self.looking = dict.fromkeys(runner for runner in runners if runner.slots)
         self.replaying = 0
         self.is_fresh = True
 
@@ -207,7 +211,7 @@ class Engine:
         verdicts = _Verdicts(self._now - OLD_MS)
         if watch.next_due <= at and (historical or watch.replaying <= self._ticked):
             self._settle(watch, at, verdicts, historical=historical)
-        todo = self._take(watch, sample)
+        todo: Iterable[_Runner] = self._take(watch, sample)
         if watch.is_fresh:
             watch.is_fresh = False
             watch.frame.begin(at)
@@ -268,10 +272,10 @@ class Engine:
                 lost.append(key)
         return lost
 
-    def _take(self, watch: _Watch, sample: Sample) -> dict[_Runner, None]:
+    def _take(self, watch: _Watch, sample: Sample) -> Iterable[_Runner]:
         """Put the readings into the frame; which rules have to be looked at."""
         at, quality, by_point = sample.at, sample.quality, watch.by_point
-        todo: dict[_Runner, None] = {}
+        touched: list[dict[_Runner, None]] = []
         fed: list[Slot] = []
         for key, value in sample.values.items():
             entry = by_point.get(key)
@@ -285,12 +289,14 @@ class Engine:
                 self.counts["mistyped"] += 1
             if slot.feeds:
                 fed.append(slot)
-            todo.update(runners)
+            touched.append(runners)
         if at > watch.frame.now:
             watch.frame.now = at
         if fed:
             watch.frame.fed(at, fed)
-        return todo
+        if len(touched) == len(by_point):
+            return watch.looking
+        return touched[0] if len(touched) == 1 else dict.fromkeys(chain.from_iterable(touched))
 
     def _judge(
         self, watch: _Watch, runners: Iterable[_Runner], at: int, verdicts: _Verdicts, *, historical: bool
