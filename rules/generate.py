@@ -8,7 +8,7 @@ value is compared with, comes in as a parameter. A function sees nothing beside 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from rules.frame import Frame
@@ -24,14 +24,16 @@ MAX_DEPTH = 20
 _KNOWN: dict[str, object] = {
     "__builtins__": {}, "abs": abs, "min": min, "max": max, "OverflowError": OverflowError,
 }  # fmt: skip
-_SOURCE = """\
-def make(fault, {parameters}):
-    def read():
-        try:
-            return {body}
-        except OverflowError:  # a whole number that no float can hold
-            return fault()
-    return read
+_PLAIN = """\
+def read({parameters}):
+    return {body}
+"""
+_FALLIBLE = """\
+def read({parameters}):
+    try:
+        return {body}
+    except OverflowError:  # a whole number that no float can hold
+        return {fault}()
 """
 
 
@@ -43,6 +45,7 @@ class Scope:
         self._shared: dict[str, str] = {}
         self._names = 0
         self._depth = 0
+        self.fault = ""
 
     def name(self) -> str:
         """A new name for a value."""
@@ -59,6 +62,11 @@ class Scope:
             self._shared[key] = name
         return name
 
+    def faulty(self) -> str:
+        """The source to give where there is no finite answer; it is unknown, and counted."""
+        self.fault = self.parameter(lambda frame: frame.fault, key="fault()")
+        return f"{self.fault}()"
+
     def source(self, emit: Emit) -> str:
         """The source of a part, in brackets or a single name; what is nested too deep becomes a function of its own."""
         if self._depth >= MAX_DEPTH:
@@ -70,21 +78,25 @@ class Scope:
 
 
 def function(emit: Emit) -> Callable[[Frame], Read]:
-    """The function of a term: bound to a frame it takes no arguments. It never raises."""
+    """The function of a term: bound to a frame it takes no arguments. It never raises.
+
+    All frames share the function, for thousands of copies would not fit into the processor's cache.
+    """
     scope = Scope()
     body = scope.source(emit)
-    make = _made(_SOURCE.format(parameters=", ".join(scope.binds), body=body))
+    form = _FALLIBLE if scope.fault else _PLAIN
+    read = _made(form.format(parameters=", ".join(scope.binds), body=body, fault=scope.fault))
     binds = tuple(scope.binds.values())
 
     def bind(frame: Frame) -> Read:
-        return make(frame.fault, *[take(frame) for take in binds])
+        return partial(read, *[take(frame) for take in binds])
 
     return bind
 
 
 @lru_cache(maxsize=1024)
-def _made(source: str) -> Callable[..., Read]:
+def _made(source: str) -> Callable[..., Any]:
     """What the source defines; rules that differ in points only share it."""
-    found: dict[str, Callable[..., Read]] = {}
+    found: dict[str, Callable[..., Any]] = {}
     exec(compile(source, "<rule>", "exec"), dict(_KNOWN), found)  # noqa: S102 - our own templates, see above
-    return found["make"]
+    return found["read"]

@@ -182,6 +182,6 @@ def calculation(form: str, terms: Sequence[Term]) -> Term:
         result = scope.name()
         finite = f"-{_BIG!r} <= ({result} := {form.format(*names, all=', '.join(names))}) <= {_BIG!r}"
         finite = f"{names[1]} and {finite}" if divides else finite
-        return f"(None if {unknown} else {result} if {finite} else fault())"
+        return f"(None if {unknown} else {result} if {finite} else {scope.faulty()})"
 
     return Term(Type.NUMBER, emit, terms[0].column)

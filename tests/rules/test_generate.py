@@ -175,5 +175,5 @@ def test_no_text_of_a_rule_is_in_what_runs(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_it_sees_no_builtins() -> None:
     _, read = bound("car.moving", {"car.moving": True})
-    assert read.__globals__["__builtins__"] == {}
-    assert set(read.__globals__) == {"__builtins__", "abs", "min", "max", "OverflowError"}
+    assert read.func.__globals__["__builtins__"] == {}
+    assert set(read.func.__globals__) == {"__builtins__", "abs", "min", "max", "OverflowError"}
