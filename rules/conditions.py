@@ -56,6 +56,9 @@ class Event:
     since: int
 
 
+_PENDING, _CLEARING = Phase.PENDING, Phase.CLEARING
+_WAITING = (_PENDING, _CLEARING)
+_RAISING = (Phase.NORMAL, _PENDING)
 NORMAL = State()
 ACTIVE = State(Phase.ACTIVE)
 
@@ -69,28 +72,29 @@ class Timing:
 
     def delay(self, phase: Phase) -> int:
         """The delay that runs in this phase."""
-        return self.clear_ms if phase is Phase.CLEARING else self.raise_ms
+        return self.clear_ms if phase is _CLEARING else self.raise_ms
 
 
 def observe(state: State, truth: bool | None, clear: bool | None, *, at: int, timing: Timing) -> State:
     """The state after an observation. `truth` is `when`, `clear` the clearing condition; a true `when` never clears."""
-    waiting = state.phase in (Phase.PENDING, Phase.CLEARING)
-    wanted = truth if state.phase in (Phase.NORMAL, Phase.PENDING) else clear and not truth
-    if state.phase in (Phase.ACTIVE, Phase.CLEARING) and clear and truth is None:
+    phase = state.phase
+    waiting = phase in _WAITING
+    raising = phase in _RAISING
+    wanted = truth if raising else clear and not truth
+    if not raising and clear and truth is None:
         wanted = None
     if wanted is None:
         return _stand(state, at) if waiting else state
     if not wanted:
         return _back(state) if waiting else state
     if waiting:
-        return _run(state, at, timing.delay(state.phase))
-    phase = Phase.PENDING if state.phase is Phase.NORMAL else Phase.CLEARING
-    return State(phase, since=at, running=at)
+        return _run(state, at, timing.delay(phase))
+    return State(_PENDING if raising else _CLEARING, at, 0, at)
 
 
 def due(state: State, timing: Timing) -> int | None:
     """When the running delay will be over if nothing changes; None if none runs."""
-    if state.running is None or state.phase in (Phase.NORMAL, Phase.ACTIVE):
+    if state.running is None or state.phase not in _WAITING:
         return None
     return state.running + timing.delay(state.phase) - state.spent
 
@@ -100,7 +104,7 @@ def settle(state: State, *, at: int, timing: Timing) -> tuple[State, Event | Non
     instant = due(state, timing)
     if instant is None or instant > at:
         return state, None
-    if state.phase is Phase.PENDING:
+    if state.phase is _PENDING:
         return State(Phase.ACTIVE, since=state.since), Event("raise", instant, state.since)
     return NORMAL, Event("clear", instant, state.since)
 
@@ -119,7 +123,7 @@ def step(
 
 
 def _back(state: State) -> State:
-    return NORMAL if state.phase is Phase.PENDING else State(Phase.ACTIVE, since=state.since)
+    return NORMAL if state.phase is _PENDING else State(Phase.ACTIVE, since=state.since)
 
 
 def _stand(state: State, at: int) -> State:

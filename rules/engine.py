@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from facility.assets import Asset
@@ -60,14 +61,19 @@ class Standing:
     state: State
 
 
-class _Runner:
-    """One rule at one asset.
+class _Watched:
+    """What the loop over all runners looks at, side by side in memory: most of its time is waiting for memory.
 
-    For the loop over all of them: while `idle` only a true condition changes anything, while `calm` a true one changes
-    nothing.
+    While `idle` only a true condition changes anything, while `calm` a true one changes nothing.
     """
 
-    __slots__ = ("calm", "clear", "enable", "idle", "order", "period", "rule", "slots", "state", "timing", "when")
+    __slots__ = ("calm", "idle", "when")
+
+
+class _Runner(_Watched):
+    """One rule at one asset."""
+
+    __slots__ = ("clear", "enable", "order", "period", "rule", "slots", "state", "timing")
 
     def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
         self.rule: Rule = item.rule
@@ -112,7 +118,9 @@ class _Group:
 class _Watch:
     """One asset: its frame, its runners, and which of them look at which point."""
 
-    __slots__ = ("asset", "by_point", "frame", "is_fresh", "next_due", "open", "replaying", "runners", "timed")
+    __slots__ = (
+        "asset", "by_point", "frame", "is_fresh", "looking", "next_due", "open", "replaying", "runners", "timed",
+    )  # fmt: skip
 
     def __init__(self, asset: str, frame: Frame, runners: list[_Runner]) -> None:
         self.asset = asset
@@ -125,6 +133,7 @@ class _Watch:
             key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
             for key, slot in frame.slots.items()
         }
+        self.looking = dict.fromkeys(runner for runner in runners if runner.slots)
         self.replaying = 0
         self.is_fresh = True
 
@@ -207,7 +216,7 @@ class Engine:
         verdicts = _Verdicts(self._now - OLD_MS)
         if watch.next_due <= at and (historical or watch.replaying <= self._ticked):
             self._settle(watch, at, verdicts, historical=historical)
-        todo = self._take(watch, sample)
+        todo: Iterable[_Runner] = self._take(watch, sample)
         if watch.is_fresh:
             watch.is_fresh = False
             watch.frame.begin(at)
@@ -268,10 +277,10 @@ class Engine:
                 lost.append(key)
         return lost
 
-    def _take(self, watch: _Watch, sample: Sample) -> dict[_Runner, None]:
+    def _take(self, watch: _Watch, sample: Sample) -> Iterable[_Runner]:
         """Put the readings into the frame; which rules have to be looked at."""
         at, quality, by_point = sample.at, sample.quality, watch.by_point
-        todo: dict[_Runner, None] = {}
+        touched: list[dict[_Runner, None]] = []
         fed: list[Slot] = []
         for key, value in sample.values.items():
             entry = by_point.get(key)
@@ -285,12 +294,14 @@ class Engine:
                 self.counts["mistyped"] += 1
             if slot.feeds:
                 fed.append(slot)
-            todo.update(runners)
+            touched.append(runners)
         if at > watch.frame.now:
             watch.frame.now = at
         if fed:
             watch.frame.fed(at, fed)
-        return todo
+        if len(touched) == len(by_point):
+            return watch.looking
+        return touched[0] if len(touched) == 1 else dict.fromkeys(chain.from_iterable(touched))
 
     def _judge(
         self, watch: _Watch, runners: Iterable[_Runner], at: int, verdicts: _Verdicts, *, historical: bool

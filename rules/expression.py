@@ -1,9 +1,10 @@
 """Rule expressions: a small subset of Python's syntax over the canonical points of one asset.
 
-The text is parsed by Python's own parser and walked by a whitelist; nothing of it is ever executed as Python. What is
-not named here is refused: and/or/not, comparisons (chained, `in (...)`), + - * / %, `a if c else b`, numbers,
-true/false, codes in quotes, point keys, and the functions in FUNCTIONS. The work is bounded (grammar.py). Types are
-checked at once, so that a bound expression can't fail:
+The text is parsed by Python's own parser and walked by a whitelist; nothing of it is ever executed as Python (what
+runs is put together from the checked terms, see generate.py). What is not named here is refused: and/or/not,
+comparisons (chained, `in (...)`), + - * / %, `a if c else b`, numbers, true/false, codes in quotes, point keys, and the
+functions in FUNCTIONS. The work is bounded (grammar.py). Types are checked at once, so that a bound expression can't
+fail:
 
     mode.service == 'inspection'     a code becomes the state's number; an unknown one is an error that lists the codes
     avg(p.total, '10m') > 80         windows: avg min max stddev delta rate over numbers, changes over any point
@@ -28,6 +29,7 @@ from facility.classfile import AssetClass
 from facility.points import Kind, Point
 from rules import terms
 from rules.frame import Frame
+from rules.generate import function
 from rules.grammar import column, milliseconds, parse, part, source, wrong
 from rules.terms import Term, Type
 
@@ -53,7 +55,7 @@ class Compiled:
     points: tuple[str, ...]
     windows: tuple[tuple[str, float], ...]
     rated: tuple[str, ...]
-    _term: Term
+    _bind: Callable[[Frame], Callable[[], bool | None]]
 
     @property
     def is_timed(self) -> bool:
@@ -61,8 +63,8 @@ class Compiled:
         return bool(self.windows)
 
     def bind(self, frame: Frame) -> Callable[[], bool | None]:
-        """The condition over one asset: a closure that gives true, false, or None for unknown."""
-        return self._term.bind(frame)
+        """The condition over one asset: a function that gives true, false, or None for unknown."""
+        return self._bind(frame)
 
 
 def compile_expression(text: str, asset_class: AssetClass, *, index: int = 0) -> Compiled:
@@ -73,7 +75,7 @@ def compile_expression(text: str, asset_class: AssetClass, *, index: int = 0) ->
     body = parse(text)
     compiler = _Compiler(asset_class, index)
     term = compiler.truth(body)
-    return Compiled(text, tuple(compiler.points), tuple(compiler.windows), tuple(compiler.rated), term)
+    return Compiled(text, tuple(compiler.points), tuple(compiler.windows), tuple(compiler.rated), function(term.emit))
 
 
 class _Compiler:
@@ -207,7 +209,7 @@ class _Compiler:
         if point is None:
             raise wrong(node, f"the code {code.constant!r} can only be compared with a point that has states")
         if point.kind is Kind.TEXT:
-            return Term(Type.TEXT, code.bind, code.column, constant=code.constant)
+            return Term(Type.TEXT, code.emit, code.column, constant=code.constant)
         state = point.state(str(code.constant))
         if state is None:
             known = ", ".join(repr(item.code) for item in point.states.values()) or "none"

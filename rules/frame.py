@@ -53,7 +53,7 @@ class Slot:
         self.quality: Quality | None = None
         self.at = 0
         self.good_at = 0
-        self.feeds: list[Feed] = []
+        self.feeds: dict[Feed, None] = {}
 
     def take(self, at: int, value: Value, quality: Quality) -> bool:
         """The next reading; False if its type is not that of the point (then it counts as bad)."""
@@ -71,10 +71,11 @@ class Slot:
 class Feed:
     """One window and the expression that fills it."""
 
-    __slots__ = ("read", "window")
+    __slots__ = ("push", "read", "window")
 
     def __init__(self, window: Window, read: Callable[[], float | None]) -> None:
         self.window = window
+        self.push = window.push
         self.read = read
 
 
@@ -106,17 +107,20 @@ class Frame:
             counter = len(slots) == 1 and slots[0].point.kind is Kind.COUNTER and slots[0].point.key == source
             self._windows[key] = Feed(_WINDOWS[function](length, counter), read)
             for slot in slots:
-                slot.feeds.append(self._windows[key])
+                slot.feeds[self._windows[key]] = None
         return self._windows[key].window
 
     def fed(self, at: int, slots: Iterable[Slot]) -> None:
         """Pass the new values of these slots on to their windows, to each window once."""
         feeds: dict[Feed, None] = {}
         for slot in slots:
-            for feed in slot.feeds:
-                feeds[feed] = None
+            feeds.update(slot.feeds)
         for feed in feeds:
-            feed.window.push(at, feed.read())
+            feed.push(at, feed.read())
+
+    def fault(self) -> None:
+        """Count an expression without a finite answer, which is unknown."""
+        self.faults += 1
 
     def begin(self, at: int) -> None:
         """From now on silence counts: points without any reading have their whole limit from here."""

@@ -1,27 +1,22 @@
-"""The parts a compiled expression is made of: each knows its static type and binds itself to an asset's frame.
+"""The parts a compiled expression is made of: each knows its static type and gives its source in the rule's function.
 
-Binding gives a closure without arguments. Its answer is a value, or None for unknown: any unknown input makes a
-comparison or a sum unknown; `false and unknown` is false, `true or unknown` is true (Kleene's three-valued logic).
-Nothing here raises: a division by zero or an overflow is unknown and counted in the frame's `faults`.
+The source is an expression (generate.py says of what). Its answer is a value, or None for unknown: any unknown input
+makes a comparison or a sum unknown; `false and unknown` is false, `true or unknown` is true (Kleene's three-valued
+logic). Nothing here raises: a division by zero or an overflow is unknown and counted in the frame's `faults`.
 """
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from facility.points import Point
 from facility.readings import Quality
-from rules.frame import Frame
+from rules.generate import Emit, Scope, function
 
-Read = Callable[[], Any]
-"""A bound term. Any, because the term's Type has fixed at compile time what it gives: number, bool, str or None."""
-Truth = Callable[[], bool | None]
-Bind = Callable[[Frame], Read]
+_BIG = sys.float_info.max
 
 
 class Type(StrEnum):
@@ -39,7 +34,7 @@ class Term:
     """A checked part of an expression. `constant` is its value if it has one; `point` is set for a bare point."""
 
     type: Type
-    bind: Bind
+    emit: Emit
     column: int
     constant: float | bool | str | None = None
     point: Point | None = None
@@ -48,213 +43,145 @@ class Term:
 def constant(value: float | bool | str, *, column: int) -> Term:
     """A number, true/false, or a code."""
     kind = Type.CODE if isinstance(value, str) else Type.TRUTH if isinstance(value, bool) else Type.NUMBER
-    return Term(kind, lambda _: lambda: value, column, constant=value)
+
+    def emit(scope: Scope) -> str:
+        return scope.parameter(lambda _: value) if isinstance(value, str) else repr(value)
+
+    return Term(kind, emit, column, constant=value)
 
 
 def rated(name: str, default: float | None, *, column: int) -> Term:
     """A rated value of the asset; the default, or unknown, where it has none."""
-
-    def bind(frame: Frame) -> Read:
-        value = frame.rated.get(name, default)
-        return lambda: value
-
-    return Term(Type.NUMBER, bind, column)
+    return Term(Type.NUMBER, lambda scope: scope.parameter(lambda frame: frame.rated.get(name, default)), column)
 
 
 def of_point(point: Point, kind: Type, *, column: int) -> Term:
     """The newest good value of a point."""
-
-    def bind(frame: Frame) -> Read:
-        slot = frame.slot(point.key)
-        return lambda: slot.value
-
-    return Term(kind, bind, column, point=point)
+    return Term(kind, lambda scope: f"{_slot(scope, point)}.value", column, point=point)
 
 
-def window(function: str, source: str, *, of: Term, points: Sequence[str], length: int) -> Term:
+def _slot(scope: Scope, point: Point) -> str:
+    return scope.parameter(lambda frame: frame.slot(point.key), key=point.key)
+
+
+def window(name: str, source: str, *, of: Term, points: Sequence[str], length: int) -> Term:
     """A window of `length` ms over what `of` gives; `source` is its text without blanks, `points` what it reads."""
+    read = function(of.emit)
 
-    def bind(frame: Frame) -> Read:
-        found = frame.window(function, length, source=source, points=points, read=of.bind(frame))
-        return lambda: found.value(frame.now)
+    def emit(scope: Scope) -> str:
+        asked = scope.parameter(
+            lambda frame: frame.window(name, length, source=source, points=points, read=read(frame)).value
+        )
+        return f"{asked}({scope.parameter(lambda frame: frame, key='frame()')}.now)"
 
-    return Term(Type.TRUTH if function == "held" else Type.NUMBER, bind, of.column)
+    return Term(Type.TRUTH if name == "held" else Type.NUMBER, emit, of.column)
 
 
 def stale(point: Point, *, column: int) -> Term:
     """True when nothing good can be expected: too old, or the device does not answer. Unknown before the start."""
-    return _quality(point, lambda quality: quality in (Quality.STALE, Quality.COMM), column)
+    return _quality(point, "in", (Quality.STALE, Quality.COMM), column=column)
 
 
 def bad(point: Point, *, column: int) -> Term:
     """True when the newest reading is neither good nor merely stale."""
-    return _quality(point, lambda quality: quality not in (Quality.GOOD, Quality.STALE), column)
+    return _quality(point, "not in", (Quality.GOOD, Quality.STALE), column=column)
 
 
-def _quality(point: Point, test: Callable[[Quality], bool], column: int) -> Term:
-    def bind(frame: Frame) -> Read:
-        slot = frame.slot(point.key)
-        return lambda: None if slot.quality is None else test(slot.quality)
+def _quality(point: Point, operator: str, qualities: tuple[Quality, ...], *, column: int) -> Term:
+    def emit(scope: Scope) -> str:
+        name = scope.name()
+        known = f"{name} {operator} {scope.parameter(lambda _: qualities)}"
+        return f"(None if ({name} := {_slot(scope, point)}.quality) is None else {known})"
 
-    return Term(Type.TRUTH, bind, column)
+    return Term(Type.TRUTH, emit, column)
+
+
+def _known(scope: Scope, terms: Sequence[Term], *, joined: str) -> tuple[list[str], str]:
+    """Where the terms' values are found, and the source that is true when one of them is unknown."""
+    names, tests = [], []
+    for term in terms:
+        text = scope.source(term.emit)
+        if term.constant is None:
+            names.append(scope.name())
+            tests.append(f"(({names[-1]} := {text}) is None)")
+        else:
+            names.append(text)
+    return names, joined.join(tests) or "False"
 
 
 def negation(term: Term) -> Term:
     """`not term`."""
 
-    def bind(frame: Frame) -> Read:
-        read = term.bind(frame)
+    def emit(scope: Scope) -> str:
+        (name,), unknown = _known(scope, [term], joined="")
+        return f"(None if {unknown} else not {name})"
 
-        def evaluate() -> bool | None:
-            value = read()
-            return None if value is None else not value
-
-        return evaluate
-
-    return Term(Type.TRUTH, bind, term.column)
+    return Term(Type.TRUTH, emit, term.column)
 
 
 def junction(terms: Sequence[Term], *, deciding: bool) -> Term:
     """`and` (False decides) or `or` (True decides)."""
 
-    def bind(frame: Frame) -> Read:
-        reads: list[Truth] = [term.bind(frame) for term in terms]
-        if len(reads) == 2:
-            return _pair(reads[0], reads[1], deciding=deciding)
+    def emit(scope: Scope) -> str:
+        parts = [(scope.name(), scope.source(term.emit)) for term in terms]
+        decided = " or ".join(f"({name} := {text}) is {deciding}" for name, text in parts)
+        unknown = " or ".join(f"{name} is None" for name, _ in parts)
+        return f"({deciding} if {decided} else None if {unknown} else {not deciding})"
 
-        def evaluate() -> bool | None:
-            unknown = False
-            for read in reads:
-                value = read()
-                if value is deciding:
-                    return deciding
-                if value is None:
-                    unknown = True
-            return None if unknown else not deciding
-
-        return evaluate
-
-    return Term(Type.TRUTH, bind, terms[0].column)
+    return Term(Type.TRUTH, emit, terms[0].column)
 
 
-def _pair(first: Truth, second: Truth, *, deciding: bool) -> Truth:
-    def evaluate() -> bool | None:
-        left = first()
-        if left is deciding:
-            return deciding
-        right = second()
-        if right is deciding:
-            return deciding
-        return None if left is None or right is None else not deciding
-
-    return evaluate
-
-
-COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "Eq": operator.eq, "NotEq": operator.ne,
-    "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt, "GtE": operator.ge,
-}  # fmt: skip
+COMPARISONS: Mapping[str, str] = {"Eq": "==", "NotEq": "!=", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">="}
 
 
 def comparison(name: str, left: Term, right: Term) -> Term:
     """`left op right`, by the name that `ast` has for the operator; unknown if either side is."""
-    compare = COMPARISONS[name]
 
-    def bind(frame: Frame) -> Read:
-        if left.point is not None and right.constant is not None:
-            return _threshold(compare, frame, left.point.key, right.constant)
-        first, second, limit = left.bind(frame), right.bind(frame), right.constant
+    def emit(scope: Scope) -> str:
+        (one, other), unknown = _known(scope, [left, right], joined=" or ")
+        return f"(None if {unknown} else {one} {COMPARISONS[name]} {other})"
 
-        def evaluate() -> bool | None:
-            one = first()
-            if one is None:
-                return None
-            other = second() if limit is None else limit
-            return None if other is None else compare(one, other)
-
-        return evaluate
-
-    return Term(Type.TRUTH, bind, left.column)
-
-
-def _threshold(compare: Callable[[Any, Any], Any], frame: Frame, key: str, limit: float | bool | str) -> Read:
-    """A point against a constant, which most comparisons are: without the two inner calls."""
-    slot = frame.slot(key)
-
-    def evaluate() -> bool | None:
-        value = slot.value
-        return None if value is None else compare(value, limit)
-
-    return evaluate
+    return Term(Type.TRUTH, emit, left.column)
 
 
 def membership(term: Term, members: Sequence[float | bool | str]) -> Term:
     """`term in (a, b)`; unknown if the term is."""
     allowed = frozenset(members)
 
-    def bind(frame: Frame) -> Read:
-        read = term.bind(frame)
+    def emit(scope: Scope) -> str:
+        (name,), unknown = _known(scope, [term], joined="")
+        return f"(None if {unknown} else {name} in {scope.parameter(lambda _: allowed)})"
 
-        def evaluate() -> bool | None:
-            value = read()
-            return None if value is None else value in allowed
-
-        return evaluate
-
-    return Term(Type.TRUTH, bind, term.column)
+    return Term(Type.TRUTH, emit, term.column)
 
 
 def choice(test: Term, then: Term, otherwise: Term) -> Term:
     """`then if test else otherwise`; unknown if the test is."""
 
-    def bind(frame: Frame) -> Read:
-        decide, yes, no = test.bind(frame), then.bind(frame), otherwise.bind(frame)
+    def emit(scope: Scope) -> str:
+        (name,), unknown = _known(scope, [test], joined="")
+        chosen = f"{scope.source(then.emit)} if {name} else {scope.source(otherwise.emit)}"
+        return f"(None if {unknown} else {chosen})"
 
-        def evaluate() -> float | bool | None:
-            value = decide()
-            result: float | bool | None = None if value is None else yes() if value else no()
-            return result
-
-        return evaluate
-
-    return Term(then.type, bind, then.column)
+    return Term(then.type, emit, then.column)
 
 
-ARITHMETIC: Mapping[str, Callable[[Any, Any], float]] = {
-    "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv, "Mod": operator.mod,
+ARITHMETIC: Mapping[str, str] = {
+    "Add": "{0} + {1}", "Sub": "{0} - {1}", "Mult": "{0} * {1}", "Div": "{0} / {1}", "Mod": "{0} % {1}",
 }  # fmt: skip
-FUNCTIONS: Mapping[str, Callable[..., float]] = {"abs": abs, "min": min, "max": max, "minus": operator.neg}
+FUNCTIONS: Mapping[str, str] = {"abs": "abs({0})", "min": "min({all})", "max": "max({all})", "minus": "-{0}"}
 
 
-def calculation(function: Callable[..., float], terms: Sequence[Term]) -> Term:
-    """A function of numbers; unknown if any of them is, and unknown and counted if it has no finite answer."""
+def calculation(form: str, terms: Sequence[Term]) -> Term:
+    """A function of numbers, one of the forms above; unknown if any is, or (and counted) without a finite answer."""
+    divides = form in (ARITHMETIC["Div"], ARITHMETIC["Mod"])
 
-    def bind(frame: Frame) -> Read:
-        reads = [term.bind(frame) for term in terms]
+    def emit(scope: Scope) -> str:
+        # `|`, for every part is asked although an earlier one is unknown: each may have a fault to count
+        names, unknown = _known(scope, terms, joined=" | ")
+        result = scope.name()
+        finite = f"-{_BIG!r} <= ({result} := {form.format(*names, all=', '.join(names))}) <= {_BIG!r}"
+        finite = f"{names[1]} and {finite}" if divides else finite
+        return f"(None if {unknown} else {result} if {finite} else {scope.faulty()})"
 
-        def evaluate() -> float | None:
-            values = [read() for read in reads]
-            return None if None in values else _finite(frame, function, *values)
-
-        def evaluate_one() -> float | None:
-            value = reads[0]()
-            return None if value is None else _finite(frame, function, value)
-
-        def evaluate_two() -> float | None:
-            one, other = reads[0](), reads[1]()
-            return None if one is None or other is None else _finite(frame, function, one, other)
-
-        return {1: evaluate_one, 2: evaluate_two}.get(len(reads), evaluate)
-
-    return Term(Type.NUMBER, bind, terms[0].column)
-
-
-def _finite(frame: Frame, function: Callable[..., float], *values: float) -> float | None:
-    try:
-        result = function(*values)
-        if math.isfinite(result):
-            return result
-    except (ZeroDivisionError, OverflowError):
-        pass  # counted below, like an infinity
-    frame.faults += 1
-    return None
+    return Term(Type.NUMBER, emit, terms[0].column)

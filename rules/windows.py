@@ -51,12 +51,14 @@ class Steps:
             begin, last = rows[-1]
             if value == last:
                 return
-            at = max(at, begin)
+            if at < begin:
+                at = begin
             self._closed(begin, last, at)
         rows.append((at, value))
         if self.since is None and value is not None:
             self.since = at
-        self._evict(at - self.length)
+        if rows[0][0] <= at - self.length:
+            self._evict(at - self.length)
         if len(rows) > MAX_ROWS:
             self.shortened += 1
             self._drop()
@@ -97,17 +99,21 @@ class Average(Steps):
 
     def value(self, now: int) -> float | None:
         """See Window."""
-        if not self.known(now):
+        rows, length = self.rows, self.length
+        start = now - length
+        if rows and rows[0][0] <= start:
+            self._evict(start)
+        since = self.since
+        if since is None or 2 * (now - since) < length:
             return None
-        start = now - self.length
         area, weight = self._area, self._weight
-        begin, value = self.rows[0]
-        if len(self.rows) > 1 and begin < start and value is not None:
+        begin, value = rows[0]
+        if begin < start and value is not None and len(rows) > 1:
             area -= value * (start - begin)
             weight -= start - begin
-        begin, value = self.rows[-1]
+        begin, value = rows[-1]
         if value is not None and now > begin:
-            open_ms = min(now - begin, self.length)
+            open_ms = min(now - begin, length)
             area += value * open_ms
             weight += open_ms
         return area / weight if weight else value
