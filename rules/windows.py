@@ -54,6 +54,8 @@ class Steps:
             if at < begin:
                 at = begin
             self._closed(begin, last, at)
+            if last is None and begin <= at - self.length:
+                self.since = None  # nothing good for a whole length: begin anew
         rows.append((at, value))
         if self.since is None and value is not None:
             self.since = at

@@ -204,3 +204,11 @@ def test_an_older_instant_counts_as_the_newest_so_far() -> None:
     window.push(10_000, 1.0)
     window.push(5000, 3.0)
     assert window.value(15_000) == pytest.approx(3.0)
+
+
+def test_a_window_begins_anew_after_a_gap_of_its_whole_length_whoever_notices() -> None:
+    window = Average(10_000)
+    for at, value in ((0, 1.0), (1_000, None), (20_000, 5.0)):
+        window.push(at, value)
+    assert window.value(21_000) is None
+    assert window.value(25_000) == 5.0
