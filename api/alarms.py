@@ -10,12 +10,11 @@ from pydantic import Field
 
 from api.auth import Action, User
 from api.deps import Deps, DepsOf, Reader, may
-from api.present import SEVERITIES
 from api.problems import refused
 from api.schemas import AlarmRowOut, JournalOut, Rows, Shape, refusals
 from facility.clock import from_ms
 from facility.readings import Value
-from rules.alarm import State, Suppression
+from facility.words import SEVERITIES
 from rules.commands import MAX_NOTE, MAX_SHELVING_MS
 from rules.notify import REASONS
 from rules.rows import AlarmRow, JournalRow
@@ -26,7 +25,6 @@ StateName = Literal[
     "normal", "unacknowledged", "acknowledged", "returned", "latched_unacknowledged", "latched_acknowledged",
     "shelved", "by_design", "out_of_service",
 ]  # fmt: skip
-assert set(StateName.__args__) == {*State, *Suppression} - {Suppression.NONE}  # type: ignore[attr-defined]
 
 Acknowledger = Annotated[User, Depends(may(Action.ALARM_ACKNOWLEDGE))]
 Resetter = Annotated[User, Depends(may(Action.ALARM_RESET))]

@@ -17,13 +17,6 @@ QUALITIES: dict[Quality, Label] = {
     Quality.STALE: Label("数据过期", "stale"),
 }
 
-SEVERITIES: dict[int, Label] = {
-    1: Label("紧急", "Emergency"),
-    2: Label("重要", "Urgent"),
-    3: Label("维护", "Maintenance"),
-    4: Label("提示", "Advisory"),
-}
-
 
 def quality_label(quality: Quality) -> Label:
     """What people read for a quality."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from dashboards import panels, queries
 from dashboards.panels import Json
-from dashboards.texts import ALARM_STATES, TICKET_STATES
 from facility.points import Label
+from facility.words import ALARM_STATES, TICKET_STATES
 
 Column = tuple[str, Label, str]
 """Member (`{l}` stands for the language), heading, type."""

@@ -97,27 +97,3 @@ def colour_of(point: Point, code: str, index: int) -> str:
     """The colour of a state: by point, then by code; others are told apart by shades of blue (`index` counts)."""
     known = _OF_POINTS.get(point.key, {}).get(code) or COLOURS.get(code)
     return known or NEUTRAL[index % len(NEUTRAL)]
-
-
-ALARM_STATES = {
-    "normal": Label("正常", "Normal"),
-    "unacknowledged": Label("未确认", "Unacknowledged"),
-    "acknowledged": Label("已确认", "Acknowledged"),
-    "returned": Label("已恢复，未确认", "Returned, unacknowledged"),
-    "latched_unacknowledged": Label("已锁定，未确认", "Latched, unacknowledged"),
-    "latched_acknowledged": Label("已锁定，待复位", "Latched, to be reset"),
-    "shelved": Label("已搁置", "Shelved"),
-    "by_design": Label("按设计抑制", "Suppressed by design"),
-    "out_of_service": Label("停用", "Out of service"),
-}
-TICKET_STATES = {
-    "open": Label("待处理", "Open"),
-    "assigned": Label("已指派", "Assigned"),
-    "accepted": Label("已接单", "Accepted"),
-    "on_site": Label("已到场", "On site"),
-    "done": Label("已完成", "Done"),
-    "verified": Label("已验收", "Verified"),
-    "closed": Label("已关闭", "Closed"),
-    "cancelled": Label("已取消", "Cancelled"),
-}
-"""Words for the codes that the API gives in its lists."""

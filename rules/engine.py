@@ -39,7 +39,7 @@ from rules.frame import Frame, Slot
 from rules.rule import Rule
 
 FUTURE_MS = 300_000
-"""A sample further ahead of the newest tick is not believed: it would shut out all that follow."""
+"""A sample further ahead of the newest tick is not believed: it makes its points bad now, and shuts out nothing."""
 OLD_MS = 300_000
 """History older than this pages nobody."""
 REPLAY_MS = 5_000
@@ -180,7 +180,10 @@ class Engine:
     `counts`: what was not used, by reason: unknown_asset, old, future, mistyped. `assets` gives the rated values.
     """
 
-    def __init__(self, rules: Rulebook, assets: Mapping[str, Asset], catalog: Catalog) -> None:
+    def __init__(
+        self, rules: Rulebook, assets: Mapping[str, Asset], catalog: Catalog, *, future_ms: int = FUTURE_MS
+    ) -> None:
+        self._future_ms = future_ms
         self.counts: Counter[str] = Counter()
         self._now = 0
         self._ticked = 0
@@ -206,9 +209,10 @@ class Engine:
         if watch is None:
             self.counts["unknown_asset"] += 1
             return []
-        if self._ticked and at > self._ticked + FUTURE_MS:
+        if self._ticked and at > self._ticked + self._future_ms:
             self.counts["future"] += 1
-            return []
+            at = max(self._ticked, watch.frame.now + 1)
+            sample = Sample(sample.asset, at, dict.fromkeys(sample.values), dict.fromkeys(sample.values, Quality.CLOCK))
         if historical:
             watch.replaying = self._ticked + REPLAY_MS
         elif at > self._now:

@@ -17,6 +17,7 @@ from facility.points import Label
 from facility.readings import Value
 from facility.settings import RouteSettings
 from facility.wire import AlarmNotice
+from facility.words import SEVERITIES
 from rules.alarm import Suppression
 from rules.rows import AlarmRow
 
@@ -41,12 +42,6 @@ REASONS: Mapping[str, Label] = {
 EVENTS = frozenset({"raise", "clear", "acknowledge", "ticket"})
 """The events that a route may name."""
 
-_SEVERITY = {
-    1: Label("紧急", "EMERGENCY"),
-    2: Label("重要", "URGENT"),
-    3: Label("维护", "MAINTENANCE"),
-    4: Label("提示", "ADVISORY"),
-}
 _EVENT = {
     "raise": Label("报警", "alarm"),
     "clear": Label("恢复", "returned to normal"),
@@ -223,7 +218,7 @@ def message(row: AlarmRow, event: str, channel: str, routing: Routing, moment: M
 
 
 def _words(row: AlarmRow, event: str, asset: Label, language: str) -> Words:
-    severity = _SEVERITY.get(row.severity, _SEVERITY[4]).to(language)
+    severity = SEVERITIES[row.severity].to(language).upper()
     name = " ".join(part for part in (row.asset, asset.to(language)) if part)
     title = row.title.to(language)
     if language == "zh":

@@ -85,7 +85,8 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Put the parts together; nothing starts before `run`."""
-        self.engine = Engine(self.rulebook, self.site.assets, self.catalog)
+        ahead = round(self.site.settings.future_limit * 1000)
+        self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
         self.routing = Routing.of(self.site)
         self.commands = Commands(self.records, self.routing)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
@@ -256,8 +257,7 @@ class Rules:
             self.counts["unknown_gateway"] += 1
             return
         before, boot = progress.at, progress.boot
-        arrival = progress.arrive(batch)
-        if arrival is Arrival.COPY:
+        if (arrival := progress.arrive(batch)) is Arrival.COPY:
             self.counts["copies"] += 1
             return
         self.counts["batches"] += 1

@@ -6,12 +6,13 @@ from nicegui import ui
 
 from api.console.alarm_acts import Shelving, buttons
 from api.console.marks import Text, box, link, severity_mark
-from api.console.texts import ACTORS, EVENTS, STATES, word
+from api.console.texts import ACTORS, EVENTS, word
 from api.console.visitor import Visitor
 from api.present import unit_text, value_text
 from facility.errors import StoreError
 from facility.points import Kind, Label, Point
 from facility.readings import Value
+from facility.words import ALARM_STATES
 from rules.notify import REASONS
 from rules.rows import AlarmRow, JournalRow, NotFoundError
 
@@ -69,7 +70,7 @@ class Detail:
         place = visitor.deps.site.locations.get(asset.location) if asset else None
         with box("first"):
             severity_mark(row.severity, visitor.language)
-            Text(f"state {row.shown}", word(STATES, row.shown, visitor.language))
+            Text(f"state {row.shown}", word(ALARM_STATES, row.shown, visitor.language))
             with ui.element("button").classes("button close").on("click", self.close):
                 ui.label(visitor.say("cancel_dialog"))
         Text("title", visitor.to(row.title))
@@ -98,7 +99,7 @@ class Detail:
             lines.append(f"{by} {visitor.time(row.acknowledged_at)}")
         if row.shelved_until:
             until = visitor.say("until", at=visitor.time(row.shelved_until))
-            lines.append(f"{word(STATES, 'shelved', visitor.language)} {until}")
+            lines.append(f"{word(ALARM_STATES, 'shelved', visitor.language)} {until}")
         if row.ticket_id:
             lines.append(f"{visitor.say('ticket_of')} {row.ticket_id}")
         return lines

@@ -11,8 +11,9 @@ from api.console.alarm_acts import Shelving, buttons
 from api.console.alarm_detail import Detail
 from api.console.frame import Frame
 from api.console.marks import Text, box, severity_mark
-from api.console.texts import STATES, word
+from api.console.texts import word
 from api.console.visitor import Visitor
+from facility.words import ALARM_STATES
 from rules.rows import AlarmRow
 
 SHOWN = 60
@@ -58,7 +59,7 @@ class Card:
             with box("first"):
                 severity_mark(row.severity, visitor.language)
                 Text("time", visitor.time(row.raised_at or row.opened_at))
-                Text(f"state {row.shown}", word(STATES, row.shown, visitor.language))
+                Text(f"state {row.shown}", word(ALARM_STATES, row.shown, visitor.language))
             with box("second"):
                 with box("words"):
                     Text("title", visitor.to(row.title))

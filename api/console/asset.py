@@ -12,12 +12,13 @@ from api.console.frame import Frame
 from api.console.headline import headline
 from api.console.history import History
 from api.console.marks import Look, Text, box, link, severity_mark, shown
-from api.console.texts import ATTRIBUTES, STATES, word
+from api.console.texts import ATTRIBUTES, word
 from api.console.visitor import Visitor
 from api.present import age_text, quality_label
 from facility.assets import Asset
 from facility.points import Point
 from facility.readings import Quality
+from facility.words import ALARM_STATES
 from rules.rows import AlarmRow
 
 
@@ -78,7 +79,7 @@ class AlarmLines:
                     severity_mark(row.severity, visitor.language)
                     Text("title", visitor.to(row.title))
                     Text("time", visitor.time(row.raised_at or row.opened_at))
-                    Text(f"state {row.shown}", word(STATES, row.shown, visitor.language))
+                    Text(f"state {row.shown}", word(ALARM_STATES, row.shown, visitor.language))
 
 
 class AssetPage:

@@ -17,8 +17,8 @@ from nicegui import ui
 from api.console.marks import Look, Text, box, link, severity_mark
 from api.console.visitor import Visitor
 from api.live import Gateway
-from api.present import SEVERITIES
 from facility.errors import StoreError
+from facility.words import SEVERITIES
 from rules.alarm import Suppression
 from rules.rows import AlarmRow
 

@@ -8,9 +8,10 @@ from nicegui import ui
 from nicegui.element import Element
 
 from api.console.texts import say
-from api.present import SEVERITIES, age_text, quality_label, unit_text, value_text
+from api.present import age_text, quality_label, unit_text, value_text
 from facility.points import Point
 from facility.readings import Quality, Reading
+from facility.words import SEVERITIES
 
 
 class Text(ui.label):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from facility.points import Label
 
 TEXTS: dict[str, Label] = {
@@ -97,29 +99,6 @@ TEXTS: dict[str, Label] = {
     "note": Label("备注", "Note"),
 }
 
-STATES: dict[str, Label] = {
-    "normal": Label("正常", "Normal"),
-    "unacknowledged": Label("未确认", "Unacknowledged"),
-    "acknowledged": Label("已确认", "Acknowledged"),
-    "returned": Label("已恢复，未确认", "Returned, unacknowledged"),
-    "latched_unacknowledged": Label("已锁定，未确认", "Latched, unacknowledged"),
-    "latched_acknowledged": Label("已锁定，待复位", "Latched, to be reset"),
-    "shelved": Label("已搁置", "Shelved"),
-    "by_design": Label("按设计抑制", "Suppressed by design"),
-    "out_of_service": Label("停用", "Out of service"),
-}
-
-TICKET_STATES: dict[str, Label] = {
-    "open": Label("待处理", "Open"),
-    "assigned": Label("已指派", "Assigned"),
-    "accepted": Label("已接单", "Accepted"),
-    "on_site": Label("已到场", "On site"),
-    "done": Label("已完成", "Done"),
-    "verified": Label("已验收", "Verified"),
-    "closed": Label("已关闭", "Closed"),
-    "cancelled": Label("已取消", "Cancelled"),
-}
-
 TICKET_EVENTS: dict[str, Label] = {
     "assign": Label("指派", "Assign"),
     "accept": Label("接单", "Accept"),
@@ -186,7 +165,7 @@ def say(key: str, language: str, **fill: object) -> str:
     return TEXTS[key].to(language).format(**fill)
 
 
-def word(table: dict[str, Label], key: str, language: str) -> str:
+def word(table: Mapping[str, Label], key: str, language: str) -> str:
     """A word of one of the tables; the bare key for one that it does not know."""
     label = table.get(key)
     return label.to(language) if label else key

@@ -6,10 +6,11 @@ from nicegui import ui
 
 from api.auth import User
 from api.console.marks import Text, box, link, severity_mark
-from api.console.texts import ACTORS, EVENTS, TICKET_EVENTS, TICKET_STATES, word
+from api.console.texts import ACTORS, EVENTS, TICKET_EVENTS, word
 from api.console.visitor import Visitor
 from api.tickets import ACTION_OF, Move, move_ticket, moves, workers
 from facility.errors import StoreError
+from facility.words import TICKET_STATES
 from rules.commands import MAX_NOTE
 from rules.rows import TicketRow
 from rules.tickets import TicketEvent

@@ -12,13 +12,14 @@ from fastapi import Request
 from nicegui import Client, ui
 
 from api.auth import Action, User, allowed
-from api.console.texts import STATES, TICKET_STATES, say
+from api.console.texts import say
 from api.deps import Deps
 from api.problems import ApiError, language_of
 from api.session import LANGUAGE_COOKIE
 from facility.clock import from_ms
 from facility.errors import StoreError, TransitionError
 from facility.points import Label
+from facility.words import ALARM_STATES, TICKET_STATES
 from rules.rows import NotFoundError
 
 Mood = Literal["positive", "negative", "warning"]
@@ -71,7 +72,7 @@ class Visitor:
                 return False
             await do(user)
         except TransitionError as error:
-            label = STATES.get(error.state) or TICKET_STATES.get(error.state)
+            label = ALARM_STATES.get(error.state) or TICKET_STATES.get(error.state)
             self.tell(self.say("quicker", state=self.to(label) if label else error.state), "warning")
             return False
         except (ApiError, ValueError, NotFoundError) as error:

@@ -10,10 +10,10 @@ from api.console.frame import Frame, gateway_words
 from api.console.headline import headline
 from api.console.marks import Look, Text, box, link, shown
 from api.console.visitor import Visitor
-from api.present import SEVERITIES
 from facility.assets import Asset
 from facility.points import Point
 from facility.readings import Reading
+from facility.words import SEVERITIES
 from rules.alarm import Suppression
 from rules.rows import AlarmRow
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.alarms import StateName
 from api.console import texts
 from api.console.alarm_acts import ACTS, legal
 from api.console.chart import states_chart, steps_chart
 from api.console.headline import headline
 from api.console.marks import shown
+from facility import words
 from facility.catalog import Catalog, load_catalog
 from facility.points import Kind, Label, Point, State
 from facility.readings import Quality, Reading
@@ -86,9 +89,9 @@ def test_states_are_drawn_at_their_names(values: list[int | None]) -> None:
 
 def test_every_word_is_there_in_both_languages() -> None:
     tables = {
-        "states": (texts.STATES, [*AlarmState, *(item for item in Suppression if item is not Suppression.NONE)]),
+        "states": (words.ALARM_STATES, [*AlarmState, *(item for item in Suppression if item is not Suppression.NONE)]),
         "events": (texts.EVENTS, Event),
-        "ticket states": (texts.TICKET_STATES, TicketState),
+        "ticket states": (words.TICKET_STATES, TicketState),
         "ticket events": (texts.TICKET_EVENTS, TicketEvent),
     }
     for name, (table, wanted) in tables.items():
@@ -127,3 +130,7 @@ async def test_buttons_are_exactly_what_the_tables_allow(house: House) -> None:
     assert await keys() == ["reset", "shelve"]
     emergency = await house.alarm("EL-01", a_rule("siren", 1))
     assert not legal(await records.alarm(emergency), Event.SHELVE)
+
+
+def test_the_api_takes_every_state_that_an_alarm_can_show() -> None:
+    assert set(get_args(StateName)) == {*AlarmState, *Suppression} - {Suppression.NONE}

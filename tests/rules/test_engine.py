@@ -91,6 +91,18 @@ def test_unknown_assets_and_wrong_types_and_the_future_are_counted() -> None:
     assert told(engine.on_sample(a_sample(3, {"car.overload": True}))) == [("raise", "over", 3, 3)]
 
 
+def test_a_reading_from_the_future_makes_its_point_bad_now_and_shuts_out_nothing() -> None:
+    engine = an_engine(OVER, a_rule("untrusted", "bad(car.overload)"))
+    engine.on_tick(T0)
+    engine.on_sample(a_sample(1, {"car.overload": False}))
+    ahead = engine.on_sample(a_sample(2 + FUTURE_MS / 1000, {"car.overload": True}))
+    assert [(item.event, item.rule.id, item.at) for item in ahead] == [("raise", "untrusted", T0 + 1_001)]
+    assert told(engine.on_sample(a_sample(3, {"car.overload": True}))) == [
+        ("raise", "over", 3, 3),
+        ("clear", "untrusted", 3, 3),
+    ]
+
+
 def test_a_bad_reading_neither_raises_nor_clears() -> None:
     engine = an_engine(OVER)
     assert engine.on_sample(a_sample(0, {"car.overload": None}, bad=["car.overload"])) == []
