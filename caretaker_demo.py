@@ -139,7 +139,7 @@ async def play(demo: Demo, options: Options, tell: Callable[[str], None]) -> Non
     """Play the scenario and run for the time asked; for ever without one. Raises what a failing role raised."""
     work: list[asyncio.Task[None]] = [asyncio.create_task(demo.house.wait(), name="roles")]
     if options.scenario:
-        scenario: Scenario = load_scenario(options.scenario, demo.simulation.faults)
+        scenario: Scenario = load_scenario(options.scenario, demo.simulation.subjects)
         tell(f"scenario {options.scenario.stem}: {len(scenario.actions)} actions")
         work.append(asyncio.create_task(demo.simulation.play(scenario), name="scenario"))
     try:

@@ -3,60 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from random import Random
 
-from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.config import Site
+from facility.points import Kind
 from facility.readings import Value
-from simulators.access_control import AccessController
-from simulators.ats import Ats
-from simulators.elevator import Elevator
-from simulators.fire_panel import FirePanel
-from simulators.model import SLICE, Model
-from simulators.power import PowerCabinet
-from simulators.power_meter import Meter
-from simulators.supply import Supply
-from simulators.ups import Ups
-from simulators.water_pump import PumpSet
+from simulators.faultfile import On, repertoire
+from simulators.making import Maker, points_of
+from simulators.models.access_control import AccessController
+from simulators.models.elevator import Elevator
+from simulators.models.fire_panel import FirePanel
+from simulators.models.model import Model
+from simulators.scenario import Action, Subject
+
+QUANTUM = 0.1
+"""Seconds of the one step that all models take together. Time comes in any portions; the steps are always the same, so
+that the same seed gives the same readings however time was portioned."""
+FINE = 30.0
+"""Seconds that are played at most in one go; what is longer is leapt over first."""
 
 
 class Building:
-    """The hardware of a site: one model per asset whose class has one. Rated values of the ledger set their size.
+    """The hardware of a site: one model per asset whose class has one.
 
-    Rated names: `floors`, `speed` (m/s), `lowest_floor`; `pumps`, `pressure` (MPa), `flow` (m3/h per pump);
-    `load` (kW of a meter's own consumers); `doors`; `zones`, `loops`.
+    It is the stage for faults of assets and of points, and for acts.
     """
 
-    def __init__(self, site: Site, catalog: Catalog, *, seed: int = 1, epoch: float = 0.0) -> None:
-        self._site, self._seed, self._epoch = site, seed, epoch
-        self._points = _points(site, catalog)
-        self.supply = Supply(self._random("supply"))
-        self._meters: dict[str, Meter] = {}
-        self.models: dict[str, Model] = {}
-        for asset in site.assets.values():
-            model = self._model(asset)
-            if model:
-                self.models[asset.id] = model
-        self.models = dict(sorted(self.models.items(), key=lambda item: self._depth(item[0]), reverse=True))
+    def __init__(
+        self, site: Site, catalog: Catalog, *, seed: int = 1, epoch: float = 0.0, quantum: float = QUANTUM
+    ) -> None:
+        self._site, self._quantum, self._owed = site, quantum, 0.0
+        maker = Maker(site, catalog, seed=seed, epoch=epoch)
+        self.supply = maker.supply
+        made = {asset.id: model for asset in site.assets.values() if (model := maker.model(asset))}
+        self.models: dict[str, Model] = dict(sorted(made.items(), key=lambda item: self._depth(item[0]), reverse=True))
+        self._points = _kinds(site, catalog)
         self._lifts = [model for model in self.models.values() if isinstance(model, Elevator)]
         self._panels = [model for model in self.models.values() if isinstance(model, FirePanel)]
         self._doors = [model for model in self.models.values() if isinstance(model, AccessController)]
 
-    @property
-    def faults(self) -> dict[str, frozenset[str]]:
-        """Asset -> the faults that can be injected."""
-        return {asset: frozenset(model.faults) for asset, model in self.models.items()}
+    def subjects(self) -> dict[tuple[On, str], Subject]:
+        """Every simulated asset with what can be done to it and to its points."""
+        of_points = repertoire().faults_of(On.POINT)
+        found = {}
+        for name, model in self.models.items():
+            owner = self._site.assets[name].asset_class
+            faults = {key: fault for key, fault in repertoire().faults_of(owner).items() if key in model.faults}
+            acts = {key: act for key, act in repertoire().acts_of(owner).items() if key in model.acts}
+            points = self._points.get(name, {})
+            found[On.ASSET, name] = Subject(On.ASSET, name, {**of_points, **faults}, acts, points)
+        return found
+
+    def go(self, dt: float) -> None:
+        """Go on by `dt` seconds: the last FINE seconds played, what is more leapt over."""
+        if dt > FINE:
+            self.leap(dt - FINE)
+            dt = FINE
+        self.step(dt)
 
     def step(self, dt: float) -> None:
-        """Go on by `dt` seconds, all models together, in pieces short enough to agree with each other."""
-        while dt > 1e-9:
-            piece = min(dt, SLICE)
+        """Go on by `dt` seconds, all models together, in equal steps; what is too short for one is owed."""
+        self._owed += dt
+        while self._owed >= self._quantum - 1e-6:
+            self._owed -= self._quantum
             self._join()
             for model in self.models.values():
-                model.step(piece)
-            self.supply.step(piece)
-            dt -= piece
+                model.step(self._quantum)
+            self.supply.step(self._quantum)
+
+    def leap(self, dt: float) -> None:
+        """Let `dt` seconds go by unwatched: what drifts goes on."""
+        for model in self.models.values():
+            model.leap(dt)
 
     def set_epoch(self, epoch: float) -> None:
         """Set every device's clock (s since 1970)."""
@@ -67,13 +85,21 @@ class Building:
         """Asset -> canonical values."""
         return {asset: model.values() for asset, model in self.models.items()}
 
-    def inject(self, asset: str, fault: str, **params: float) -> None:
-        """Begin a fault; ValueError for an unknown asset or fault."""
-        self._known(asset).inject(fault, **params)
+    def begin(self, action: Action) -> None:
+        """A fault begins; ValueError for an unknown asset or fault."""
+        self.inject(action.subject, action.name, **action.params)
 
-    def end(self, asset: str, fault: str) -> None:
-        """End a fault; ValueError for an unknown asset or fault."""
-        self._known(asset).end(fault)
+    def act(self, action: Action) -> None:
+        """Somebody does something; ValueError for an unknown asset or act."""
+        self._known(action.subject).act(action.name, **action.params)
+
+    def end(self, action: Action) -> None:
+        """A fault ends; ValueError for an unknown asset or fault."""
+        self._known(action.subject).end(action.name)
+
+    def inject(self, asset: str, fault: str, **params: float) -> None:
+        """Begin a fault of an asset; ValueError for an unknown asset or fault."""
+        self._known(asset).inject(fault, **params)
 
     def _known(self, asset: str) -> Model:
         if asset not in self.models:
@@ -92,65 +118,17 @@ class Building:
             panel.lifts_home = all(lift.home for lift in self._lifts) if self._lifts else None
             panel.doors_released = all(controller.released for controller in self._doors) if self._doors else None
 
-    def _random(self, name: str) -> Random:
-        return Random(f"{self._seed}/{name}")
-
     def _depth(self, asset: str, below: frozenset[str] = frozenset()) -> int:
         """How many assets stand above one; a meter is stepped after the meters that it feeds."""
         below |= {asset}
         above = [parent for parent in self._site.assets[asset].parents if parent not in below]
         return 1 + max((self._depth(parent, below) for parent in above), default=0)
 
-    def _model(self, asset: Asset) -> Model | None:
-        random, epoch, rated = self._random(asset.id), self._epoch, asset.rated
-        match asset.asset_class:
-            case "elevator":
-                floors, lowest = int(rated.get("floors", 12)), int(rated.get("lowest_floor", 1))
-                speed = rated.get("speed", 1.75)
-                return Elevator(random, floors=floors, rated_speed=speed, lowest=lowest, epoch=epoch)
-            case "water_pump":
-                pumps, pressure = int(rated.get("pumps", 3)), rated.get("pressure", 0.6)
-                flow = rated.get("flow", 16.0)
-                return PumpSet(random, pumps=pumps, setpoint=pressure, flow=flow, epoch=epoch)
-            case "power":
-                return self._cabinet(asset)
-            case "fire_alarm":
-                zones, loops = int(rated.get("zones", 128)), int(rated.get("loops", 10))
-                return FirePanel(random, zones=zones, loops=loops, epoch=epoch)
-            case "access_control":
-                return AccessController(random, doors=int(rated.get("doors", 4)), epoch=epoch)
-            case _:
-                return None
 
-    def _cabinet(self, asset: Asset) -> PowerCabinet | None:
-        points = self._points.get(asset.id, frozenset())
-        parts: list[Model] = []
-        if any(point.startswith("ats.") for point in points):
-            parts.append(Ats(self.supply, epoch=self._epoch))
-        if self._measures(asset.id):
-            parts.append(self._meter(asset))
-        if any(point.startswith("ups.") for point in points):
-            parts.append(Ups(self._random(f"{asset.id}/ups"), self.supply, epoch=self._epoch))
-        return PowerCabinet(parts, epoch=self._epoch) if parts else None
-
-    def _meter(self, asset: Asset, above: frozenset[str] = frozenset()) -> Meter:
-        """A meter with the meters that it feeds."""
-        if asset.id not in self._meters:
-            above |= {asset.id}
-            fed = [other for other in self._site.assets.values() if asset.id in other.parents]
-            fed = [other for other in fed if other.asset_class == "power" and other.id not in above]
-            feeders = [self._meter(other, above) for other in fed if self._measures(other.id)]
-            random, load = self._random(asset.id), asset.rated.get("load", 20.0)
-            self._meters[asset.id] = Meter(random, self.supply, load=load, feeders=feeders, epoch=self._epoch)
-        return self._meters[asset.id]
-
-    def _measures(self, asset: str) -> bool:
-        return any(point.startswith("u.") for point in self._points.get(asset, ()))
-
-
-def _points(site: Site, catalog: Catalog) -> Mapping[str, frozenset[str]]:
-    """Asset -> the canonical points that its devices map."""
-    found: dict[str, set[str]] = {}
-    for device in site.devices:
-        found.setdefault(device.asset, set()).update(catalog.profiles[device.profile].points)
-    return {asset: frozenset(points) for asset, points in found.items()}
+def _kinds(site: Site, catalog: Catalog) -> Mapping[str, Mapping[str, Kind]]:
+    """Asset -> key -> kind, of the points that are read from it."""
+    classes = {asset.id: catalog.classes[asset.asset_class].points for asset in site.assets.values()}
+    return {
+        asset: {key: classes[asset][key].kind for key in sorted(keys)}
+        for asset, keys in points_of(site, catalog).items()
+    }

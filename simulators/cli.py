@@ -79,7 +79,7 @@ async def _simulate(
 
 
 def _scenario(path: Path | None, simulation: Simulation) -> Scenario | None:
-    return load_scenario(path, simulation.faults) if path else None
+    return load_scenario(path, simulation.subjects) if path else None
 
 
 def _broker(site: Site) -> Broker:
@@ -102,6 +102,6 @@ async def _look_for_broker(bus: MqttBus, site: Site, natives: int) -> None:
 async def _play(simulation: Simulation, scenario: Scenario | None) -> None:
     if scenario is None:
         return
-    typer.echo(f"playing {scenario.name}: {len(scenario.actions)} faults in {scenario.duration:g} s")
+    typer.echo(f"playing {scenario.name}: {len(scenario.actions)} actions in {scenario.duration:g} s")
     await simulation.play(scenario)
     typer.echo(f"{scenario.name} is over")

@@ -6,6 +6,7 @@ Time: the models go `speed` times as fast as the clock. Devices' own clocks show
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -21,15 +22,20 @@ from facility.config import Site
 from facility.errors import BusError
 from facility.points import Kind
 from facility.readings import Value
-from simulators.access_control import AccessController
-from simulators.building import Building
-from simulators.modbus_server import ModbusHost, ModbusUnit, Served
-from simulators.mqtt_device import NativeDevice, Shelly3em, Uhppoted
-from simulators.scenario import Scenario
+from simulators.building import QUANTUM, Building
+from simulators.devices.modbus_server import ModbusHost, ModbusUnit, Served
+from simulators.devices.native import NativeDevice
+from simulators.devices.natives import NATIVES
+from simulators.faultfile import On
+from simulators.making import points_of
+from simulators.player import Player
+from simulators.scenario import Action, Scenario, Subject
 
 log = logging.getLogger(__name__)
 
 LOG_LIMIT = 100_000
+LEISURE = 10.0
+"""Up to this speed the models step as finely as they can; above it, more coarsely, or the processor would be busy."""
 OUTBOX = 1_000
 """Messages of one device that may wait for the broker."""
 
@@ -86,7 +92,8 @@ class Simulation:
         step: float = 0.1,
     ) -> None:
         self.site, self.speed = site, speed
-        self.building = Building(site, catalog, seed=seed, epoch=clock.ms() / 1000)
+        quantum = QUANTUM if speed <= LEISURE else 0.5
+        self.building = Building(site, catalog, seed=seed, epoch=clock.ms() / 1000, quantum=quantum)
         self.changes: deque[Change] = deque(maxlen=LOG_LIMIT)
         self.served = Served()
         self.published = self.unpublished = 0
@@ -98,13 +105,14 @@ class Simulation:
         self._truth: dict[str, dict[str, Value]] = {}
         self._watched: dict[str, tuple[str, ...]] = {}
         self._values: dict[str, dict[str, Value]] = {}
-        self._playing: set[tuple[str, str]] = set()
+        self._player: Player | None = None
+        self._played = asyncio.Event()
         self._began = self._done = 0.0
 
     @property
-    def faults(self) -> dict[str, frozenset[str]]:
-        """Asset -> the faults that can be injected; what `load_scenario` wants to know."""
-        return self.building.faults
+    def subjects(self) -> dict[tuple[On, str], Subject]:
+        """What can be acted upon, and how; what `load_scenario` wants to know."""
+        return self.building.subjects()
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
@@ -147,36 +155,33 @@ class Simulation:
             await self._go()
 
     async def play(self, scenario: Scenario) -> None:
-        """Play a scenario to its end; what is still on when this is cancelled is ended."""
-        began = self._clock.monotonic()
-
-        async def until(at: float) -> None:
-            await self._clock.sleep(at / self.speed - (self._clock.monotonic() - began))
-
+        """Play a scenario to its end beside `run`; what is still on when this is cancelled is ended."""
+        self._player, self._played = Player(scenario, self), asyncio.Event()
         try:
-            for at, begins, action in scenario.timeline():
-                await until(at)
-                if begins:
-                    self.inject(action.asset, action.fault, **action.params)
-                    self._playing.add((action.asset, action.fault))
-                else:
-                    self.end(action.asset, action.fault)
-                    self._playing.discard((action.asset, action.fault))
-            await until(scenario.duration)
+            await self._played.wait()
         finally:
-            for asset, fault in sorted(self._playing):
-                self.end(asset, fault)
-            self._playing.clear()
+            player, self._player = self._player, None
+            if player:
+                player.stop()
+
+    def begin(self, action: Action) -> None:
+        """A fault begins; ValueError for an unknown subject or fault."""
+        self.building.begin(action)
+        log.info("%s: %s begins", action.point or action.subject, action.name)
+
+    def end(self, action: Action) -> None:
+        """A fault ends; ValueError for an unknown subject or fault."""
+        self.building.end(action)
+        log.info("%s: %s ends", action.point or action.subject, action.name)
+
+    def act(self, action: Action) -> None:
+        """Somebody does something; ValueError for an unknown subject or act."""
+        self.building.act(action)
+        log.info("%s: %s", action.subject, action.name)
 
     def inject(self, asset: str, fault: str, **params: float) -> None:
-        """Begin a fault now; ValueError for an unknown asset or fault."""
-        self.building.inject(asset, fault, **params)
-        log.info("%s: %s begins", asset, fault)
-
-    def end(self, asset: str, fault: str) -> None:
-        """End a fault now; ValueError for an unknown asset or fault."""
-        self.building.end(asset, fault)
-        log.info("%s: %s ends", asset, fault)
+        """Begin a fault of an asset now; ValueError for an unknown asset or fault."""
+        self.begin(Action(0.0, On.ASSET, asset, fault, params=params))
 
     async def stop(self) -> None:
         """Stop listening, and say goodbye on the broker."""
@@ -192,7 +197,10 @@ class Simulation:
         """One step by `dt` seconds of the models' time: what `run` does again and again."""
         now = self._clock.ms()
         self.building.set_epoch(now / 1000 - dt)
-        self.building.step(dt)
+        for piece in self._player.pieces(dt) if self._player else (dt,):
+            self.building.go(piece)
+        if self._player and self._player.over:
+            self._played.set()
         self._values = self.building.values()
         for asset, unit in self._units:
             unit.update(self._values[asset])
@@ -210,30 +218,22 @@ class Simulation:
         return unit
 
     def _add_native(self, device: Device) -> None:
-        native = self._native(device)
+        make = NATIVES.get(device.profile)
+        native = make(device, self.building.models[device.asset], self.site.time_zone) if make else None
         if native:
             self._natives.append(_Native(device.id, device.asset, native))
             self._watch(device)
         else:
             log.warning("%s: the profile %s has no simulated device", device.id, device.profile)
 
-    def _native(self, device: Device) -> NativeDevice | None:
-        model = self.building.models[device.asset]
-        if device.profile == "shelly-pro-3em":
-            return Shelly3em(device.params["prefix"])
-        if device.profile == "uhppoted" and isinstance(model, AccessController):
-            return Uhppoted(int(device.params["device"]), model.events, self.site.time_zone)
-        return None
-
     def _watch(self, device: Device) -> None:
         """Remember which points of the asset are discrete or enum, for the log of changes."""
         profile = self._catalog.profiles[device.profile]
         points = self._catalog.classes[profile.asset_class].points
-        keys = {device.rename.get(key, key) for key in profile.points if not device.points or key in device.points}
-        keys = {key.replace("[n]", f"[{n}]") for key in keys for n in range(1, 9)}
-        keys = {key for key in keys if key in points and points[key].kind in (Kind.DISCRETE, Kind.ENUM)}
+        keys = points_of(dataclasses.replace(self.site, devices=(device,)), self._catalog)[device.asset]
+        keys = frozenset(key for key in keys if points[key].kind in (Kind.DISCRETE, Kind.ENUM))
         if profile.protocol == "mqtt":
-            keys = {key for key in keys if key.endswith(EVENT_POINTS)}
+            keys = frozenset(key for key in keys if key.endswith(EVENT_POINTS))
         self._watched[device.asset] = tuple(sorted({*self._watched.get(device.asset, ()), *keys}))
 
     def _note(self, at_ms: int, assets: Iterable[str]) -> None:

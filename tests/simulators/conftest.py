@@ -11,7 +11,7 @@ from facility.catalog import Catalog, load_catalog
 from facility.config import Site, load_site
 from facility.points import Kind
 from facility.readings import Value
-from simulators.model import Model
+from simulators.models.model import Model
 
 DEMO = Path(__file__).parents[2] / "simulators" / "demo"
 Check = Callable[[str, dict[str, Value]], None]

@@ -11,7 +11,8 @@ from facility.catalog import Catalog
 from facility.config import Site
 from facility.readings import Value
 from simulators.building import Building
-from simulators.modbus_server import ModbusUnit
+from simulators.devices.modbus_server import ModbusUnit
+from simulators.player import Player
 from simulators.scenario import load_scenario
 from tests.simulators.conftest import DEMO, number
 
@@ -120,7 +121,7 @@ def test_the_tour_tells_its_story(demo: tuple[Site, Catalog]) -> None:
     """Each signature stands long enough for a rule with an on-delay of 10 s, and is gone at the end."""
     site, catalog = demo
     building = Building(site, catalog, seed=7)
-    scenario = load_scenario(TOUR, building.faults)
+    scenario = load_scenario(TOUR, building.subjects())
     assert scenario.duration <= 60
     assert max(action.until for action in scenario.actions) <= 52
     stories = {
@@ -138,16 +139,10 @@ def test_the_tour_tells_its_story(demo: tuple[Site, Catalog]) -> None:
         "doors released": lambda v: v["AC-01"]["door[1].fire_release"] is True,
     }
     seconds = dict.fromkeys(stories, 0.0)
-    marks, now = scenario.timeline(), 0.0
-    while now < scenario.duration:
-        while marks and marks[0][0] <= now + 1e-9:
-            _, begins, action = marks.pop(0)
-            if begins:
-                building.inject(action.asset, action.fault, **action.params)
-            else:
-                building.end(action.asset, action.fault)
-        building.step(0.1)
-        now += 0.1
+    player = Player(scenario, building)
+    while not player.over:
+        for piece in player.pieces(0.1):
+            building.step(piece)
         values = building.values()
         for name, seen in stories.items():
             seconds[name] += 0.1 if seen(values) else 0.0

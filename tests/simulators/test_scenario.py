@@ -7,9 +7,27 @@ from pathlib import Path
 import pytest
 
 from facility.errors import ConfigError
-from simulators.scenario import Scenario, load_scenario
+from facility.points import Kind, Label
+from simulators.faultfile import Act, Fault, On, Param
+from simulators.scenario import BROKER, Scenario, Subject, load_scenario
 
-KNOWN = {"EL-01": frozenset({"entrapment", "overspeed"}), "WP-01": frozenset({"dry_run"})}
+TEXT = Label("x", "x")
+
+
+def fault(name: str, on: On = On.ASSET, **params: Param) -> tuple[str, Fault]:
+    return name, Fault(name, "E01", on, TEXT, 5.0, params=params, points=frozenset({Kind.ANALOG}))
+
+
+LIFT = dict(
+    [fault("entrapment", button_after=Param(20, "s", 0, 600, TEXT)), fault("overspeed"), fault("spike", On.POINT)]
+)
+KNOWN = {
+    (On.ASSET, "EL-01"): Subject(On.ASSET, "EL-01", LIFT, {"press": Act("press", On.ASSET, TEXT)},
+                                 {"car.load": Kind.ANALOG, "car.moving": Kind.DISCRETE}),
+    (On.ASSET, "WP-01"): Subject(On.ASSET, "WP-01", dict([fault("dry_run")])),
+    (On.DEVICE, "WP-01-cim"): Subject(On.DEVICE, "WP-01-cim", dict([fault("delay", On.DEVICE)])),
+    (On.BROKER, BROKER): Subject(On.BROKER, BROKER, dict([fault("away", On.BROKER)])),
+}  # fmt: skip
 
 
 def read(folder: Path, text: str) -> Scenario:
@@ -33,11 +51,56 @@ steps:
     assert (scenario.name, scenario.duration, scenario.seed) == ("some", 60, 9)
     assert [action.at for action in scenario.actions] == [5, 20, 20.5]
     assert scenario.actions[0].params == {"button_after": 2.0}
-    marks = [(at, begins, action.fault) for at, begins, action in scenario.timeline()]
+    marks = [(at, begins, action.name) for at, begins, action in scenario.timeline()]
     assert marks == [
         (5, True, "entrapment"), (20, True, "dry_run"), (20.5, False, "entrapment"), (20.5, True, "entrapment"),
         (21.5, False, "entrapment"), (30, False, "dry_run"),
     ]  # fmt: skip
+
+
+def test_everything_that_can_be_acted_upon(tmp_path: Path) -> None:
+    scenario = read(
+        tmp_path,
+        """
+duration: 60
+steps:
+  - {at: 1, fault: spike, asset: EL-01, point: car.load}
+  - {at: 2, fault: delay, device: WP-01-cim, for: 3}
+  - {at: 3, fault: away, for: 4}
+  - {at: 4, act: press, asset: EL-01}
+""",
+    )
+    assert [(action.on, action.subject, action.name, action.lasts) for action in scenario.actions] == [
+        (On.POINT, "EL-01", "spike", 5.0), (On.DEVICE, "WP-01-cim", "delay", 3), (On.BROKER, BROKER, "away", 4),
+        (On.ASSET, "EL-01", "press", None),
+    ]  # fmt: skip
+    assert scenario.actions[0].point == "car.load"
+    assert len(scenario.timeline()) == 7
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("{at: 1, asset: EL-01}", "needs either a fault or an act"),
+        ("{at: 1, fault: spike, act: press, asset: EL-01}", "needs either a fault or an act"),
+        ("{at: 1, fault: delay, asset: EL-01, device: WP-01-cim}", "more than one of asset, device and gateway"),
+        ("{at: 1, fault: delay, device: EL-01}", "no simulated device 'EL-01'; known: WP-01-cim"),
+        ("{at: 1, fault: away, gateway: gw-1}", "no simulated gateway 'gw-1'; known: none here"),
+        ("{at: 1, act: kick, asset: EL-01}", "EL-01 has no act 'kick'; known: press"),
+        ("{at: 1, act: press, asset: EL-01, for: 3}", "an act is done in a moment"),
+        ("{at: 1, fault: spike, asset: EL-01}", "spike needs the point that it befalls"),
+        ("{at: 1, fault: spike, asset: EL-01, point: car.speeed}", "EL-01 has no point 'car.speeed'"),
+        ("{at: 1, fault: spike, asset: EL-01, point: car.moving}", "points of kind analog; car.moving is discrete"),
+        ("{at: 1, fault: overspeed, asset: EL-01, point: car.load}", "overspeed is no fault of one point"),
+        ("{at: 1, fault: entrapment, asset: EL-01, params: {after: 2}}", "no param 'after'; known: button_after"),
+        ("{at: 1, fault: entrapment, asset: EL-01, params: {button_after: 900}}", "900 is outside 0 .. 600 s"),
+    ],
+)
+def test_what_can_not_be_played(tmp_path: Path, step: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, f"duration: 60\nsteps:\n  - {step}\n")
+    assert message in str(caught.value)
+    assert caught.value.problems[0].line == 3
 
 
 def test_every_problem_at_once_with_its_line(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from facility.bus import MemoryBus
 from facility.catalog import Catalog
 from facility.clock import SystemClock
 from facility.config import Site
+from simulators.faultfile import On
 from simulators.scenario import Action, Scenario
 from simulators.service import Simulation
 from tests.simulators.conftest import DEMO
@@ -107,24 +108,25 @@ async def test_a_scenario_is_played_on_time_and_cleaned_up_when_cancelled(demo: 
     site, catalog = demo
     simulation = Simulation(small(site, "EL-01"), catalog, bus=None, clock=SystemClock(), speed=2.0)
     lift = simulation.building.models["EL-01"]
-    scenario = Scenario("s", 40.0, 1, (Action(10.0, "EL-01", "pit_water", 12.0),))
+    scenario = Scenario("s", 40.0, 1, (Action(10.0, On.ASSET, "EL-01", "pit_water", 12.0),))
     loop = asyncio.get_running_loop()
     began = loop.time()
-    playing = asyncio.create_task(simulation.play(scenario))
-    await asyncio.sleep(4.9)
-    assert not lift.active
-    await asyncio.sleep(0.2)
-    assert lift.active == {"pit_water"}
-    await asyncio.sleep(6.0)
-    assert not lift.active
-    await playing
-    assert loop.time() - began == pytest.approx(20.0, abs=0.01)
-    again = asyncio.create_task(simulation.play(scenario))
-    await asyncio.sleep(6.0)
-    assert lift.active == {"pit_water"}
-    again.cancel()
-    await asyncio.gather(again, return_exceptions=True)
-    assert not lift.active
+    async with running(simulation):
+        playing = asyncio.create_task(simulation.play(scenario))
+        await asyncio.sleep(4.9)
+        assert not lift.active
+        await asyncio.sleep(0.25)
+        assert lift.active == {"pit_water"}
+        await asyncio.sleep(6.0)
+        assert not lift.active
+        await playing
+        assert loop.time() - began == pytest.approx(20.0, abs=0.15)
+        again = asyncio.create_task(simulation.play(scenario))
+        await asyncio.sleep(6.0)
+        assert lift.active == {"pit_water"}
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
+        assert not lift.active
 
 
 async def test_one_taken_port_leaves_nothing_listening(demo: tuple[Site, Catalog]) -> None:
@@ -167,7 +169,7 @@ def test_unknown_names_are_refused(demo: tuple[Site, Catalog]) -> None:
     with pytest.raises(ValueError, match="no simulated asset 'EL-99'; known: EL-01"):
         simulation.inject("EL-99", "pit_water")
     with pytest.raises(ValueError, match="no fault 'dry_run'"):
-        simulation.end("EL-01", "dry_run")
+        simulation.end(Action(0.0, On.ASSET, "EL-01", "dry_run"))
 
 
 @pytest.mark.slow

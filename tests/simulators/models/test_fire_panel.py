@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from facility.readings import Value
-from simulators.fire_panel import OUTPUTS, FirePanel
+from simulators.models.fire_panel import OUTPUTS, FirePanel
 from tests.simulators.conftest import Check, number, run, until
 
 STATUS_BITS = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.water_pump import PumpSet, relative_power
+from simulators.models.water_pump import PumpSet, relative_power
 from tests.simulators.conftest import Check, number, run, until
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from random import Random
-from typing import ClassVar
 
 from facility.readings import Value
-from simulators.model import Model
-from simulators.physics import Wander, lag, limited, ramp
+from simulators.models.model import Model
+from simulators.models.physics import Wander, lag, limited, ramp
 
 OUTPUTS: Mapping[str, float] = {
     "sounders": 0.5, "broadcast": 2.0, "emergency_lighting": 1.5, "door_release": 3.0, "power_shed": 5.0,
@@ -30,11 +29,20 @@ class FirePanel(Model):
     """An addressable panel. `mains` is V at its supply; `lifts_home` and `doors_released` are what the building
     reports back (None: the panel's own time decides)."""
 
-    FAULTS: ClassVar = {
-        "single_alarm": "F01", "confirmed_fire": "F02", "linkage_failure": "F03", "loop_open": "F04",
-        "main_power_fault": "F06", "hydrant_pressure_low": "F07", "zone_disabled": "F10", "manual_mode": "F11",
-        "tank_low": "F14", "valve_supervisory": "F13",
-    }  # fmt: skip
+    FAULTS = frozenset(
+        {
+            "single_alarm",
+            "confirmed_fire",
+            "linkage_failure",
+            "loop_open",
+            "main_power_fault",
+            "hydrant_pressure_low",
+            "zone_disabled",
+            "manual_mode",
+            "tank_low",
+            "valve_supervisory",
+        }
+    )
 
     def __init__(self, random: Random, *, zones: int = 128, loops: int = 10, epoch: float = 0.0) -> None:
         super().__init__(epoch=epoch)

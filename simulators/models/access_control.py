@@ -6,11 +6,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum
 from random import Random
-from typing import ClassVar
 
 from facility.readings import Value
-from simulators.model import Model
-from simulators.physics import ramp
+from simulators.models.model import Model
+from simulators.models.physics import ramp
 
 
 class State(IntEnum):
@@ -73,11 +72,20 @@ class DoorUnit:
 class AccessController(Model):
     """A controller of up to eight doors. `fire` is its input from the fire panel."""
 
-    FAULTS: ClassVar = {
-        "forced_open": "A01", "held_open": "A02", "reader_tamper": "A03", "fire_release": "A05",
-        "fire_release_fails": "A06", "credential_attack": "A08", "rex_stuck": "A09", "clock_drift": "A10",
-        "ac_fault": "A11", "controller_tamper": "A03",
-    }  # fmt: skip
+    FAULTS = frozenset(
+        {
+            "forced_open",
+            "held_open",
+            "reader_tamper",
+            "fire_release",
+            "fire_release_fails",
+            "credential_attack",
+            "rex_stuck",
+            "clock_drift",
+            "ac_fault",
+            "controller_tamper",
+        }
+    )
 
     def __init__(self, random: Random, *, doors: int = 4, traffic: float = 60.0, epoch: float = 0.0) -> None:
         super().__init__(epoch=epoch)

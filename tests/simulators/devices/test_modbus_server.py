@@ -16,17 +16,17 @@ from pymodbus.constants import ExcCodes
 from facility.catalog import Catalog
 from facility.points import Profile, Register, Table
 from facility.readings import Value
-from simulators.access_control import AccessController
-from simulators.ats import Ats
-from simulators.elevator import Elevator
-from simulators.fire_panel import FirePanel
-from simulators.modbus_server import ModbusHost, ModbusUnit, encode
-from simulators.model import Model
-from simulators.power import PowerCabinet
-from simulators.power_meter import Meter
-from simulators.supply import Supply
-from simulators.ups import Ups
-from simulators.water_pump import PumpSet
+from simulators.devices.modbus_server import ModbusHost, ModbusUnit, encode
+from simulators.models.access_control import AccessController
+from simulators.models.ats import Ats
+from simulators.models.cabinet import Cabinet
+from simulators.models.elevator import Elevator
+from simulators.models.fire_panel import FirePanel
+from simulators.models.model import Model
+from simulators.models.power_meter import Meter
+from simulators.models.supply import Supply
+from simulators.models.ups import Ups
+from simulators.models.water_pump import PumpSet
 
 Client = AsyncModbusTcpClient
 
@@ -37,7 +37,7 @@ def model_for(asset_class: str) -> Model:
     models: dict[str, Model] = {
         "elevator": Elevator(random),
         "water_pump": PumpSet(random, pumps=6),
-        "power": PowerCabinet([Ats(supply), Meter(random, supply, load=40.0), Ups(random, supply)]),
+        "power": Cabinet([Ats(supply), Meter(random, supply, load=40.0), Ups(random, supply)]),
         "fire_alarm": FirePanel(random),
         "access_control": AccessController(random, doors=8),
     }

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facility.readings import Value
-from simulators.ats import Ats
-from simulators.power import PowerCabinet
-from simulators.power_meter import PHASES, Meter
-from simulators.supply import Supply
-from simulators.ups import Ups
+from simulators.models.ats import Ats
+from simulators.models.cabinet import Cabinet
+from simulators.models.power_meter import PHASES, Meter
+from simulators.models.supply import Supply
+from simulators.models.ups import Ups
 from tests.simulators.conftest import Check, number
 
 
@@ -26,7 +26,7 @@ class Plant:
         self.lifts = Meter(Random(seed + 1), self.supply, load=30.0)
         self.main = Meter(Random(seed + 2), self.supply, load=60.0, feeders=[self.lifts])
         self.ats = Ats(self.supply)
-        self.board = PowerCabinet([self.ats, self.main])
+        self.board = Cabinet([self.ats, self.main])
         self.ups = Ups(Random(seed + 3), self.supply)
 
     def run(self, seconds: float, dt: float = 0.1) -> dict[str, Value]:
@@ -221,7 +221,7 @@ def test_ups_battery_and_overload() -> None:
 
 def test_a_cabinet_hands_a_fault_to_the_part_that_knows_it() -> None:
     plant = Plant()
-    assert {"mains_loss", "imbalance"} <= plant.board.faults.keys()
+    assert {"mains_loss", "imbalance"} <= plant.board.faults
     plant.board.inject("imbalance")
     assert plant.board.active == {"imbalance"}
     assert plant.main.active == {"imbalance"}

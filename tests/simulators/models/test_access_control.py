@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facility.readings import Value
-from simulators.access_control import AccessController, State
+from simulators.models.access_control import AccessController, State
 from tests.simulators.conftest import Check, number, run, until
 
 

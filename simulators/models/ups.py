@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from random import Random
-from typing import ClassVar
 
 from facility.readings import Value
-from simulators.model import Model
-from simulators.physics import Wander, lag, limited
-from simulators.supply import Supply
+from simulators.models.model import Model
+from simulators.models.physics import Wander, lag, limited
+from simulators.models.supply import Supply
 
 ONLINE, BATTERY, OFF = 0, 1, 3
 FULL_RUNTIME = 1800.0
@@ -21,7 +20,7 @@ LOW_RUNTIME = 150.0
 class Ups(Model):
     """A double-conversion UPS with one battery string."""
 
-    FAULTS: ClassVar = {"ups_low": "W10", "battery_ageing": "W11", "ups_overload": "W10"}
+    FAULTS = frozenset({"ups_low", "battery_ageing", "ups_overload"})
 
     def __init__(self, random: Random, supply: Supply, *, epoch: float = 0.0) -> None:
         super().__init__(epoch=epoch)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 from random import Random
 
-from simulators.physics import Wander, lag
+from simulators.models.physics import Wander, lag
 
 NOMINAL = 228.0
 """V between phase and neutral, as it is on an ordinary day."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from random import Random
 
-from simulators.physics import Trip, limited
+from simulators.models.physics import Trip, limited
 
 ZONE = 200.0
 """Half of the unlocking zone, mm."""

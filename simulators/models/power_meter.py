@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from random import Random
-from typing import ClassVar
 
 from facility.readings import Value
-from simulators.model import Model
-from simulators.physics import Wander, lag, limited
-from simulators.supply import NOMINAL, Supply
+from simulators.models.model import Model
+from simulators.models.physics import Wander, lag, limited
+from simulators.models.supply import NOMINAL, Supply
 
 PHASES = ("l1", "l2", "l3")
 
@@ -21,10 +20,9 @@ class Meter(Model):
     `feeders` are the meters behind it: their power is part of its own.
     """
 
-    FAULTS: ClassVar = {
-        "imbalance": "W05", "over_voltage": "W06", "under_voltage": "W06", "harmonics": "W07",
-        "hot_joint": "W12", "residual_current": "W13", "low_power_factor": "W14",
-    }  # fmt: skip
+    FAULTS = frozenset(
+        {"imbalance", "over_voltage", "under_voltage", "harmonics", "hot_joint", "residual_current", "low_power_factor"}
+    )
 
     def __init__(
         self, random: Random, supply: Supply, *, load: float, feeders: Sequence[Meter] = (), epoch: float = 0.0

@@ -9,10 +9,11 @@ import pytest
 
 from facility.bus import Message
 from facility.readings import Value
-from simulators.access_control import AccessController
-from simulators.mqtt_device import Shelly3em, Uhppoted
-from simulators.power_meter import Meter
-from simulators.supply import Supply
+from simulators.devices.shelly import Shelly3em
+from simulators.devices.uhppoted import Uhppoted
+from simulators.models.access_control import AccessController
+from simulators.models.power_meter import Meter
+from simulators.models.supply import Supply
 
 NOW = 1_700_000_000.0
 

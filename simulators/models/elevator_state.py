@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from random import Random
-from typing import ClassVar
 
 from facility.readings import Value
-from simulators.elevator_car import NUDGE_AFTER, Car, Door, Motion
-from simulators.model import Model
-from simulators.physics import Wander, lag, limited, ramp
+from simulators.models.elevator_car import NUDGE_AFTER, Car, Door, Motion
+from simulators.models.model import Model
+from simulators.models.physics import Wander, lag, limited, ramp
 
 NORMAL, INSPECTION, FIRE_RETURN, EMERGENCY_POWER, OUT_OF_SERVICE = 1, 2, 3, 5, 0
 CHAIN, DOOR_CLOSE, OUTSIDE_ZONE, UNINTENDED, NO_RESTART, OVERSPEED, CYCLING = 1, 2, 4, 5, 8, 11, 14
@@ -20,12 +19,24 @@ VENDOR = {0: 0, 1: 41, 2: 48, 4: 52, 5: 65, 8: 26, 11: 39, 14: 49, 40: 0, 41: 9,
 class ElevatorState(Model):
     """The car, its mode and faults, temperatures and counters. `Elevator` decides what happens."""
 
-    FAULTS: ClassVar = {
-        "entrapment": "E01", "door_cycling": "E02", "door_fails_to_close": "E03", "overspeed": "E04",
-        "unintended_movement": "E05", "brake_wear": "E07", "levelling_drift": "E08", "overload_held": "E09",
-        "motor_over_temp": "E10", "main_power_lost": "E11", "inspection_left_on": "E12", "intercom_untested": "E13",
-        "pit_water": "E14", "stuck_floor": "E15",
-    }  # fmt: skip
+    FAULTS = frozenset(
+        {
+            "entrapment",
+            "door_cycling",
+            "door_fails_to_close",
+            "overspeed",
+            "unintended_movement",
+            "brake_wear",
+            "levelling_drift",
+            "overload_held",
+            "motor_over_temp",
+            "main_power_lost",
+            "inspection_left_on",
+            "intercom_untested",
+            "pit_water",
+            "stuck_floor",
+        }
+    )
 
     def __init__(
         self, random: Random, *, floors: int = 12, rated_speed: float = 1.75, lowest: int = -1, epoch: float = 0.0

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 
-from simulators.elevator_car import NUDGE_AFTER, Door
-from simulators.elevator_state import (
+from simulators.models.elevator_car import NUDGE_AFTER, Door
+from simulators.models.elevator_state import (
     BACK,
     CHAIN,
     CYCLING,
@@ -28,7 +28,7 @@ from simulators.elevator_state import (
     UNINTENDED,
     ElevatorState,
 )
-from simulators.physics import ramp
+from simulators.models.physics import ramp
 
 Script = Iterator[None]
 

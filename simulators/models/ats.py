@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from facility.readings import Value
-from simulators.model import Model
-from simulators.supply import Supply, Switching
+from simulators.models.model import Model
+from simulators.models.supply import Supply, Switching
 
 POSITION = {
     Switching.ON_NORMAL: 0, Switching.TO_EMERGENCY: 3, Switching.ON_EMERGENCY: 2, Switching.TO_NORMAL: 3,
@@ -21,9 +19,7 @@ CLOSE2_FAILED = 0x10
 class Ats(Model):
     """The controller of the switch that the site's Supply moves."""
 
-    FAULTS: ClassVar = {
-        "mains_loss": "W01", "ats_fail_to_transfer": "W02", "generator_fail": "W03", "phase_loss": "W04",
-    }  # fmt: skip
+    FAULTS = frozenset({"mains_loss", "ats_fail_to_transfer", "generator_fail", "phase_loss"})
 
     def __init__(self, supply: Supply, *, epoch: float = 0.0) -> None:
         super().__init__(epoch=epoch)

@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from random import Random
-from typing import ClassVar
 
 from facility.readings import Value
-from simulators.model import Model
-from simulators.physics import Wander, lag, limited, ramp
+from simulators.models.model import Model
+from simulators.models.physics import Wander, lag, limited, ramp
 
 SENSOR_RANGE = 1.6
 """MPa that the pressure sensor shows as 100 %."""
@@ -54,10 +53,20 @@ def relative_power(speed: float, load: float) -> float:
 class PumpSet(Model):
     """A booster set of equal pumps that takes water from a supply of `inlet` MPa and holds `setpoint` MPa."""
 
-    FAULTS: ClassVar = {
-        "dry_run": "P01", "cavitation": "P02", "pipe_burst": "P04", "vfd_trip": "P06", "vfd_trip_no_standby": "P07",
-        "tank_overflow": "P08", "supply_loss": "P09", "flood": "P13", "stuck_pressure": "P15", "water_quality": "P16",
-    }  # fmt: skip
+    FAULTS = frozenset(
+        {
+            "dry_run",
+            "cavitation",
+            "pipe_burst",
+            "vfd_trip",
+            "vfd_trip_no_standby",
+            "tank_overflow",
+            "supply_loss",
+            "flood",
+            "stuck_pressure",
+            "water_quality",
+        }
+    )
 
     def __init__(
         self, random: Random, *, pumps: int = 3, setpoint: float = 0.6, flow: float = 16.0, epoch: float = 0.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.physics import Trip, Wander, lag, limited, ramp
+from simulators.models.physics import Trip, Wander, lag, limited, ramp
 
 finite = st.floats(-1e4, 1e4)
 

@@ -1,0 +1,1 @@
+"""Models of devices: state that behaves like hardware; pure."""
