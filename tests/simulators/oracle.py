@@ -1,0 +1,90 @@
+"""A fault of the demonstration building, played before the shipped rules: which alarms come, and when.
+
+`python -m tests.simulators.oracle ASSET FAULT [POINT]` prints them beside what the repertoire expects.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from facility.catalog import Catalog
+from facility.config import Site, load_site
+from facility.readings import Quality, Sample, Value
+from rules.engine import Engine
+from rules.rulebook import PACKS, assign, read_rules
+from simulators.building import Building
+from simulators.faultfile import Fault, On
+from simulators.scenario import Action
+
+DEMO = Path(__file__).parents[2] / "simulators" / "demo"
+EPOCH = 1_767_582_000.0
+"""A Monday, 11:00 in Shanghai."""
+QUIET = 120
+"""Seconds before the fault in which nothing may be raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An alarm, and the seconds after the fault began when it came."""
+
+    seconds: float
+    asset: str
+    rule: str
+    severity: int
+
+
+def sample(asset: str, at: float, values: dict[str, Value]) -> Sample:
+    """All values of an asset as a gateway would tell them; what the device has no value for is bad."""
+    bad = {key: Quality.SENTINEL for key, value in values.items() if value is None}
+    return Sample(asset, round(at * 1000), values, bad)
+
+
+def fault_of(building: Building, asset: str, name: str) -> Fault:
+    """The fault as the repertoire describes it."""
+    return building.subjects()[On.ASSET, asset].faults[name]
+
+
+def play(site: Site, catalog: Catalog, asset: str, name: str, *, point: str = "", seed: int = 1) -> list[Raised]:
+    """Play a fault with its default params for its whole length; every alarm raised in that time, in order."""
+    building = Building(site, catalog, seed=seed, epoch=EPOCH, quantum=0.5)
+    fault = fault_of(building, asset, name)
+    mapped = {key: frozenset(values) for key, values in building.values().items()}
+    assets = {key: site.assets[key] for key in mapped}
+    engine = Engine(assign(read_rules([PACKS], catalog, assets=site.assets), assets, mapped), assets, catalog)
+    every = 1.0 if fault.lasts <= 7200 else 60.0
+    found: list[Raised] = []
+    now = -float(QUIET)
+    action = Action(0.0, fault.on, asset, name, fault.lasts, point)
+    while now < fault.lasts:
+        if abs(now) < 1e-6:
+            building.begin(action)
+        building.go(every if now >= 0 else 1.0)
+        now += every if now >= 0 else 1.0
+        at = EPOCH + QUIET + now
+        judged = [
+            item for key, values in building.values().items() for item in engine.on_sample(sample(key, at, values))
+        ]
+        judged += engine.on_tick(round(at * 1000))
+        found += [
+            Raised(item.at / 1000 - EPOCH - QUIET, item.asset, item.rule.id, item.rule.severity)
+            for item in judged
+            if item.event == "raise"
+        ]
+    return found
+
+
+def main(asset: str, name: str, point: str = "") -> None:
+    """Print what came and what was expected."""
+    site, catalog = load_site(DEMO, env={})
+    fault = fault_of(Building(site, catalog), asset, name)
+    for item in play(site, catalog, asset, name, point=point):
+        print(f"{item.seconds:10.1f} s  {item.asset:8} {item.rule:40} severity {item.severity}")
+    for expected in fault.expect:
+        when = f"{expected.first:g}..{expected.last:g} s"
+        print(f"expected {when:>16}  {expected.of:8} {expected.rule} severity {expected.severity}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
