@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,11 +15,16 @@ from facility.clock import SystemClock
 from facility.config import Site, load_site
 from facility.errors import ConfigError
 from facility.mqtt_bus import Broker, MqttBus
+from simulators.fleet import Fleet, FleetError
 from simulators.scenario import Scenario, load_scenario
 from simulators.service import Simulation, run_for
 
 BROKER_SECONDS = 3.0
 """How long to wait for the broker before going on without the devices that need one."""
+
+
+SHOWN = 40
+"""Addresses that are printed."""
 
 
 class Ports(StrEnum):
@@ -32,28 +38,53 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def simulate(  # noqa: PLR0917 - the command line names every one
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="the site folder", exists=True, file_okay=False)],
-    scenario: Annotated[Path | None, typer.Option(help="faults to play, a YAML file")] = None,
-    speed: Annotated[float, typer.Option(min=0.1, max=100, help="how fast the simulated time runs")] = 1.0,
-    ports: Annotated[Ports, typer.Option(help="those of devices.yaml, or free ones")] = Ports.CONFIG,
-    duration: Annotated[float | None, typer.Option(min=0.1, help="seconds to run; until Ctrl-C if not given")] = None,
-    seed: Annotated[int | None, typer.Option(help="of the models' noise; the scenario's, or 1, if not given")] = None,
+def simulate(  # noqa: PLR0913, PLR0917 - the command line names every one
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="the site folder / 站点目录", exists=True, file_okay=False)
+    ] = None,
+    scenario: Annotated[Path | None, typer.Option(help="what happens, a YAML file / 场景文件")] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=1_000_000, help="how fast the simulated time runs / 时间倍速")
+    ] = 1.0,
+    ports: Annotated[Ports, typer.Option(help="those of devices.yaml, or free ones / 端口")] = Ports.CONFIG,
+    duration: Annotated[
+        float | None, typer.Option(min=0.1, help="seconds to run; until Ctrl-C if not given / 运行秒数")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="of the models' noise; the scenario's, or 1, if not given / 随机种子")
+    ] = None,
+    fleet: Annotated[
+        str, typer.Option(help="instead of DIR: 500x20 for 500 meters of 20 points at 1 Hz / 批量设备")
+    ] = "",
+    out: Annotated[Path | None, typer.Option(help="keep the fleet's site folder here / 保存生成的站点目录")] = None,
 ) -> None:
-    """Run the simulated hardware of a site alone, and print where it listens."""
+    """Run the simulated hardware of a site alone, and print where it listens / 仅运行站点的模拟设备."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # the broker client's own reconnect messages would repeat what is said below
     logging.getLogger("facility.mqtt_bus").setLevel(logging.ERROR)
-    try:
-        asyncio.run(_simulate(folder, scenario, speed=speed, ports=ports, duration=duration, seed=seed))
-    except ConfigError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
-    except OSError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        typer.echo("stopped")
+    if bool(folder) == bool(fleet):
+        raise typer.BadParameter("name a site folder, or the size of a fleet with --fleet")
+    if out and not fleet:
+        raise typer.BadParameter("--out keeps the folder of a fleet; say --fleet 500x20")
+    with tempfile.TemporaryDirectory(prefix="caretaker-fleet-") as temporary:
+        try:
+            place = folder or write_fleet(Fleet.parse(fleet), out or Path(temporary))
+            asyncio.run(_simulate(place, scenario, speed=speed, ports=ports, duration=duration, seed=seed))
+        except (ConfigError, FleetError, OSError) as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt:
+            typer.echo("stopped")
+
+
+def write_fleet(fleet: Fleet, folder: Path) -> Path:
+    """Write the site folder of a fleet; FleetError when there is something in it already."""
+    if folder.exists() and any(folder.iterdir()):
+        raise FleetError(f"{folder} is not empty; name a new folder")
+    for name, text in fleet.files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
 
 
 async def _simulate(
@@ -66,9 +97,12 @@ async def _simulate(
     async with MqttBus(_broker(site), client_id=f"simulation-{site.id}") as bus:
         simulation = Simulation(site, catalog, bus=bus, clock=clock, seed=chosen, speed=speed)
         addresses = await simulation.start(ports=ports.value)
-        for device, (host, port) in addresses.items():
-            unit = next(item.unit for item in site.devices if item.id == device)
-            typer.echo(f"{device}: {host}:{port} unit {unit}")
+        units = {device.id: device.unit for device in site.devices}
+        for number, (device, (host, port)) in enumerate(addresses.items()):
+            if number < SHOWN:
+                typer.echo(f"{device}: {host}:{port} unit {units[device]}")
+        if len(addresses) > SHOWN:
+            typer.echo(f"... and {len(addresses) - SHOWN} more; {len(addresses)} devices in all")
         await _look_for_broker(bus, site, len(site.devices) - len(addresses))
         player = asyncio.create_task(_play(simulation, played))
         try:

@@ -28,6 +28,7 @@ from simulators.devices.native import NativeDevice
 from simulators.devices.natives import NATIVES
 from simulators.faultfile import On
 from simulators.making import points_of
+from simulators.models.model import SLICE
 from simulators.player import Player
 from simulators.scenario import Action, Scenario, Subject
 
@@ -92,7 +93,7 @@ class Simulation:
         step: float = 0.1,
     ) -> None:
         self.site, self.speed = site, speed
-        quantum = QUANTUM if speed <= LEISURE else 0.5
+        quantum = QUANTUM if speed <= LEISURE and step <= 2 * QUANTUM else SLICE
         self.building = Building(site, catalog, seed=seed, epoch=clock.ms() / 1000, quantum=quantum)
         self.changes: deque[Change] = deque(maxlen=LOG_LIMIT)
         self.served = Served()
