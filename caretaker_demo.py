@@ -31,6 +31,7 @@ from facility.readings import Value
 from facility.settings import ApiSettings, ChannelSettings
 from facility.wire import Batch
 from rules.rulebook import load_rulebook
+from simulators.control import SimulationControl
 from simulators.phone import Phone, phone
 from simulators.report import Observed, Push, Turn, report
 from simulators.scenario import Scenario, load_scenario
@@ -116,6 +117,7 @@ async def open_demo(options: Options, clock: Clock, tell: Callable[[str], None])
             house.site = site = dataclasses.replace(site, devices=_rewired(site, ports))
             tell(f"{len(site.devices)} simulated devices, {len(site.assets)} assets")
             house.spawn("simulation", simulation.run())
+            house.hardware = SimulationControl(simulation)
             for role in ("ingest", "rules", "api", "gateway"):
                 await ROLES[role](house)
             accounts = Accounts(await house.records())

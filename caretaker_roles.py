@@ -23,6 +23,7 @@ from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
 from facility.errors import CaretakerError
+from facility.hardware import Control
 from facility.mqtt_bus import Broker, MqttBus
 from facility.wire import Batch
 from gateway.file_spool import FileSpool
@@ -58,6 +59,7 @@ class House:
     rulebook: Rulebook
     clock: Clock
     observer: Observer | None = None
+    hardware: Control | None = None
     broker: Broker = field(default_factory=Broker)
     gateways: list[Gateway] = field(default_factory=list)
     ingest: Ingest | None = None
@@ -177,6 +179,7 @@ async def start_api(house: House) -> None:
         live=live,
         metrics=lambda: {name: metrics() for name, metrics in house.metrics.items()},
         version=VERSION,
+        hardware=house.hardware,
     )
     if house.ingest:
         deps.gaps = house.ingest.gaps

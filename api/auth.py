@@ -39,6 +39,7 @@ class Action(StrEnum):
     TICKET_WORK = "ticket.work"
     TICKET_APPROVE = "ticket.approve"
     DEAD_LETTERS = "dead_letters"
+    SIMULATE = "simulate"
 
 
 _EVERYONE = frozenset(Role)
@@ -54,6 +55,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.TICKET_WORK: _ROOM | {Role.CREW},
     Action.TICKET_APPROVE: _OFFICE,
     Action.DEAD_LETTERS: frozenset({Role.ADMIN}),
+    Action.SIMULATE: _OFFICE,
 }
 """The one table of rights. An action that is not in it is allowed to nobody."""
 

@@ -19,6 +19,7 @@ from facility.bus import Bus
 from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
+from facility.hardware import Control
 from facility.points import Label
 from ingest.accounting import Gap
 from ingest.deadletters import DeadLetters
@@ -45,7 +46,8 @@ class Deps:
     """Everything the API works with. The composition root makes it; nothing in api/ makes its own.
 
     `metrics` and `gaps` (batches that are missing) are asked for when somebody looks; a process without ingest has
-    no gaps to tell. `accounts`, `gate` (who is who) and `board` (the live alarms) follow from the rest.
+    no gaps to tell. `hardware` is the control of the simulated hardware, None where the equipment is real.
+    `accounts`, `gate` (who is who) and `board` (the live alarms) follow from the rest.
     """
 
     site: Site
@@ -60,6 +62,7 @@ class Deps:
     metrics: Metrics = _no_metrics
     version: str = "0"
     gaps: Callable[[], Sequence[Gap]] = _no_gaps
+    hardware: Control | None = None
     accounts: Accounts = field(init=False)
     gate: Gate = field(init=False)
     board: Board = field(init=False)

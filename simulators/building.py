@@ -6,15 +6,16 @@ from collections.abc import Mapping
 
 from facility.catalog import Catalog
 from facility.config import Site
+from facility.hardware import On, Subject
 from facility.points import Kind
 from facility.readings import Value
-from simulators.faultfile import On, repertoire
+from simulators.faultfile import repertoire
 from simulators.making import Maker, points_of
 from simulators.models.access_control import AccessController
 from simulators.models.elevator import Elevator
 from simulators.models.fire_panel import FirePanel
 from simulators.models.model import Model
-from simulators.scenario import Action, Subject
+from simulators.scenario import Action
 
 QUANTUM = 0.1
 """Seconds of the one step that all models take together. Time comes in any portions; the steps are always the same, so

@@ -8,8 +8,7 @@ its default params for its whole length, each with severity and the seconds afte
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,78 +16,12 @@ from pydantic import Field
 
 from facility.classfile import Labels
 from facility.errors import ConfigError, Problem
+from facility.hardware import SELF, Act, Expected, Fault, On, Param
 from facility.points import Kind, Label
 from facility.units import is_unit
 from facility.yamlfile import Document, Strict, files, load
 
 FOLDER = Path(__file__).parent / "faults"
-SELF, BELOW, GATEWAY = "self", "below", "gateway"
-"""Who raises an expected alarm: the asset itself, every asset that it feeds, the gateway that reads it."""
-
-
-class On(StrEnum):
-    """What a fault or an act befalls: the equipment, one measured point, a device's wire, a gateway, the broker."""
-
-    ASSET = "asset"
-    POINT = "point"
-    DEVICE = "device"
-    GATEWAY = "gateway"
-    BROKER = "broker"
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """A number that shapes a fault or an act, in `unit` (UCUM), between `low` and `high`."""
-
-    default: float
-    unit: str
-    low: float
-    high: float
-    label: Label
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """An alarm that must be raised: by the rule `rule`, on `of`, `first`..`last` seconds after the fault began.
-
-    `of` is self, below, gateway, or an asset class (every asset of it). `planned`: no shipped rule has this id yet.
-    """
-
-    rule: str
-    severity: int
-    first: float
-    last: float
-    of: str = SELF
-    planned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A failure by name. `id` is that of its signature, `lasts` the seconds of its whole time course.
-
-    `points`: the kinds of points that a fault of one point can befall.
-    """
-
-    name: str
-    id: str
-    on: On
-    label: Label
-    lasts: float
-    asset_class: str = ""
-    params: Mapping[str, Param] = field(default_factory=dict)
-    points: frozenset[Kind] = frozenset()
-    expect: tuple[Expected, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something that a person does to the equipment, in a moment."""
-
-    name: str
-    on: On
-    label: Label
-    asset_class: str = ""
-    params: Mapping[str, Param] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+import dataclasses
+from bisect import insort
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -33,7 +34,7 @@ class Player:
         self.seconds = 0.0
         self.on: list[Action] = []
         self._stage = stage
-        self._marks = deque(scenario.timeline())
+        self._marks = scenario.timeline()
 
     @property
     def over(self) -> bool:
@@ -53,6 +54,26 @@ class Player:
                 self._perform()
                 return
 
+    def take(self, action: Action) -> Action:
+        """Let something happen now that is not in the scenario; a fault ends by itself after `lasts`, if it says so.
+
+        Gives the action with its instant. ValueError when it is on already, or when the stage refuses it.
+        """
+        action = dataclasses.replace(action, at=self.seconds)
+        if any(other.key == action.key for other in self.on):
+            raise ValueError(f"{action.name} of {action.point or action.subject} is on already")
+        self._stage.begin(action)
+        self.on.append(action)
+        if action.lasts is not None:
+            insort(self._marks, (action.until, False, action), key=lambda mark: mark[:2])
+        return action
+
+    def drop(self, action: Action) -> None:
+        """End a fault that is on, before its time."""
+        self._marks = [mark for mark in self._marks if mark[2] is not action]
+        self.on.remove(action)
+        self._stage.end(action)
+
     def stop(self) -> None:
         """End what is still on; nothing happens any more."""
         self._marks.clear()
@@ -61,7 +82,7 @@ class Player:
 
     def _perform(self) -> None:
         while self._marks and self._marks[0][0] <= self.seconds + 1e-9:
-            _, begins, action = self._marks.popleft()
+            _, begins, action = self._marks.pop(0)
             if not begins:
                 self._stage.end(action)
                 self.on.remove(action)

@@ -9,30 +9,8 @@ from pathlib import Path
 from pydantic import Field
 
 from facility.errors import ConfigError, Problem
-from facility.points import Kind
+from facility.hardware import BROKER, Act, Fault, On, Param, Subject, Subjects
 from facility.yamlfile import Document, Strict, load
-from simulators.faultfile import Act, Fault, On, Param
-
-BROKER = "broker"
-"""The id of the one broker as a subject."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Something that a scenario can act upon: an asset, a device, a gateway, or the broker.
-
-    `points` are the keys and kinds of an asset's points that can be disturbed one by one.
-    """
-
-    on: On
-    id: str
-    faults: Mapping[str, Fault]
-    acts: Mapping[str, Act] = field(default_factory=dict)
-    points: Mapping[str, Kind] = field(default_factory=dict)
-
-
-Subjects = Mapping[tuple[On, str], Subject]
-"""(asset, device, gateway or broker; id) -> what can be done to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,17 +20,17 @@ from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
 from facility.errors import BusError
+from facility.hardware import On, Subject
 from facility.points import Kind
 from facility.readings import Value
 from simulators.building import QUANTUM, Building
 from simulators.devices.modbus_server import ModbusHost, ModbusUnit, Served
 from simulators.devices.native import NativeDevice
 from simulators.devices.natives import NATIVES
-from simulators.faultfile import On
 from simulators.making import points_of
 from simulators.models.model import SLICE
 from simulators.player import Player
-from simulators.scenario import Action, Scenario, Subject
+from simulators.scenario import Action, Scenario
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,9 @@ class Simulation:
         self._truth: dict[str, dict[str, Value]] = {}
         self._watched: dict[str, tuple[str, ...]] = {}
         self._values: dict[str, dict[str, Value]] = {}
-        self._player: Player | None = None
+        self.hand = Player(Scenario("by hand", 0.0, seed, ()), self)
+        """What is done by hand, beside any scenario."""
+        self.player: Player | None = None
         self._played = asyncio.Event()
         self._began = self._done = 0.0
 
@@ -157,11 +159,11 @@ class Simulation:
 
     async def play(self, scenario: Scenario) -> None:
         """Play a scenario to its end beside `run`; what is still on when this is cancelled is ended."""
-        self._player, self._played = Player(scenario, self), asyncio.Event()
+        self.player, self._played = Player(scenario, self), asyncio.Event()
         try:
             await self._played.wait()
         finally:
-            player, self._player = self._player, None
+            player, self.player = self.player, None
             if player:
                 player.stop()
 
@@ -198,9 +200,10 @@ class Simulation:
         """One step by `dt` seconds of the models' time: what `run` does again and again."""
         now = self._clock.ms()
         self.building.set_epoch(now / 1000 - dt)
-        for piece in self._player.pieces(dt) if self._player else (dt,):
-            self.building.go(piece)
-        if self._player and self._player.over:
+        for piece in self.player.pieces(dt) if self.player else (dt,):
+            for part in self.hand.pieces(piece):
+                self.building.go(part)
+        if self.player and self.player.over:
             self._played.set()
         self._values = self.building.values()
         for asset, unit in self._units:

@@ -31,6 +31,9 @@ LOUD = 2
 """Severities up to this one sound until they are acknowledged."""
 PAGES = (("wall", "/console/"), ("alarms", "/console/alarms"), ("tickets", "/console/tickets"))
 
+HARDWARE = ("hardware", "/console/hardware")
+"""The page of the simulated hardware, where there is any."""
+
 Tick = Callable[[], None]
 
 
@@ -106,7 +109,8 @@ class Frame:
         with link("brand", "/console/"):
             ui.label(visitor.to(visitor.deps.site.label))
         with box("pages", "nav"):
-            for key, target in PAGES:
+            pages = PAGES if visitor.deps.hardware is None else (*PAGES, HARDWARE)
+            for key, target in pages:
                 with link("here" if key == self._page else "", target):
                     ui.label(visitor.say(key))
 

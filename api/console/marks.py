@@ -35,14 +35,14 @@ class Look:
     """The changing CSS classes of any element."""
 
     def __init__(self, element: Element, look: str = "") -> None:
-        self._element = element
+        self.element = element
         self._look = look
         element.classes(look)
 
     def show(self, look: str) -> None:
         """Set them; nothing is sent when they are the same."""
         if look != self._look:
-            self._element.classes(add=look, remove=self._look)
+            self.element.classes(add=look, remove=self._look)
             self._look = look
 
 

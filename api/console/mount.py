@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from api.console.alarms import alarms_page
 from api.console.asset import asset_page
 from api.console.door import Door
+from api.console.hardware import hardware_page
 from api.console.login import login_html
 from api.console.texts import say
 from api.console.tickets import tickets_page
@@ -84,6 +85,17 @@ def _pages(deps: Deps) -> None:
     @ui.page("/tickets")
     async def tickets(request: Request) -> None:
         await tickets_page(_enter(request, deps))
+
+    if deps.hardware is not None:
+        control = deps.hardware
+
+        @ui.page("/hardware")
+        async def hardware(
+            request: Request,
+            on: Annotated[str, Query(max_length=16)] = "",
+            subject: Annotated[str, Query(max_length=64)] = "",
+        ) -> None:
+            await hardware_page(_enter(request, deps), control, on, subject)
 
     @ui.page("/assets/{name}")
     async def asset(request: Request, name: str, point: Annotated[str, Query(max_length=100)] = "") -> None:

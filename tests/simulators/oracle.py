@@ -11,11 +11,11 @@ from pathlib import Path
 
 from facility.catalog import Catalog
 from facility.config import Site, load_site
+from facility.hardware import Fault, On
 from facility.readings import Quality, Sample, Value
 from rules.engine import Engine
 from rules.rulebook import PACKS, assign, read_rules
 from simulators.building import Building
-from simulators.faultfile import Fault, On
 from simulators.scenario import Action
 
 DEMO = Path(__file__).parents[2] / "simulators" / "demo"

@@ -10,9 +10,10 @@ import pytest
 from facility.catalog import Catalog
 from facility.config import Site
 from facility.errors import ConfigError
+from facility.hardware import BELOW, GATEWAY, SELF, Fault, On
 from rules.rulebook import PACKS, read_rules
 from simulators.building import Building
-from simulators.faultfile import BELOW, GATEWAY, SELF, Fault, On, load_repertoire, repertoire
+from simulators.faultfile import load_repertoire, repertoire
 
 SIGNATURES = {"E": 15, "P": 16, "W": 15, "F": 15, "A": 12, "X": 12}
 """Rows of the table of failure signatures, by letter."""

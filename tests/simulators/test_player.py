@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.faultfile import On
+from facility.hardware import On
 from simulators.player import Player
 from simulators.scenario import Action, Scenario
 

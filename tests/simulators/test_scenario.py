@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from facility.errors import ConfigError
+from facility.hardware import BROKER, Act, Fault, On, Param, Subject
 from facility.points import Kind, Label
-from simulators.faultfile import Act, Fault, On, Param
-from simulators.scenario import BROKER, Scenario, Subject, load_scenario
+from simulators.scenario import Scenario, load_scenario
 
 TEXT = Label("x", "x")
 

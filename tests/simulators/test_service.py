@@ -18,7 +18,7 @@ from facility.bus import MemoryBus
 from facility.catalog import Catalog
 from facility.clock import SystemClock
 from facility.config import Site
-from simulators.faultfile import On
+from facility.hardware import On
 from simulators.scenario import Action, Scenario
 from simulators.service import Simulation
 from tests.simulators.conftest import DEMO
