@@ -56,6 +56,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command line names every one
     fleet: Annotated[
         str, typer.Option(help="instead of DIR: 500x20 for 500 meters of 20 points at 1 Hz / 批量设备")
     ] = "",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="of the fleet's first meter / 首个端口")] = 15_100,
     out: Annotated[Path | None, typer.Option(help="keep the fleet's site folder here / 保存生成的站点目录")] = None,
 ) -> None:
     """Run the simulated hardware of a site alone, and print where it listens / 仅运行站点的模拟设备."""
@@ -68,7 +69,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command line names every one
         raise typer.BadParameter("--out keeps the folder of a fleet; say --fleet 500x20")
     with tempfile.TemporaryDirectory(prefix="caretaker-fleet-") as temporary:
         try:
-            place = folder or write_fleet(Fleet.parse(fleet), out or Path(temporary))
+            place = folder or write_fleet(Fleet.parse(fleet, port=port), out or Path(temporary))
             asyncio.run(_simulate(place, scenario, speed=speed, ports=ports, duration=duration, seed=seed))
         except (ConfigError, FleetError, OSError) as error:
             typer.echo(str(error), err=True)

@@ -29,6 +29,8 @@ from rules.effects import Judgement
 from rules.notify import Routing
 from rules.records import Records, open_records
 from rules.rule import Raises, Rule, Severity
+from simulators.control import SimulationControl
+from simulators.service import Simulation
 
 NOW = 1_790_000_000_000
 """2026-09-21, the instant at which the clock of a test house stands."""
@@ -106,12 +108,13 @@ def write_site(folder: Path) -> Path:
 
 @dataclass
 class House:
-    """Everything a test touches. `tokens`: role name -> a good token of a user of that name."""
+    """Everything a test touches. `tokens`: role -> a token of a user of that name; `simulation` moves when ticked."""
 
     deps: Deps
     bus: MemoryBus
     clock: HeldClock
     routing: Routing
+    simulation: Simulation
     tokens: dict[str, str] = field(default_factory=dict)
     seqs: dict[str, int] = field(default_factory=dict)
 
@@ -207,6 +210,7 @@ async def a_house(
     (folder / "records.sqlite").write_bytes(_PREPARED[0].file)
     engine = new_engine(RecordsSettings(path="records.sqlite"), folder)
     records = Records(engine)
+    simulation = Simulation(site, catalog, bus=None, clock=clock)
     try:
         deps = Deps(
             site=site,
@@ -220,8 +224,9 @@ async def a_house(
             live=LiveCache(site, catalog, bus=bus, clock=clock, store=store),
             metrics=lambda: {"ingest": {"readings": 41.0, "spool:gw-1": 2.0}},
             version="0.1.0",
+            hardware=SimulationControl(simulation),
         )
-        yield House(deps, bus, clock, routing, dict(_PREPARED[0].tokens))
+        yield House(deps, bus, clock, routing, simulation, dict(_PREPARED[0].tokens))
     finally:
         await engine.dispose()
         letters.close()

@@ -20,12 +20,18 @@ WHO = {
     ("post", "/api/v1/alarms/{alarm}/shelve"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/unshelve"): "operator manager admin",
     ("get", "/api/v1/dead-letters"): "admin",
+    ("post", "/api/v1/simulation/begin"): "manager admin",
+    ("post", "/api/v1/simulation/end"): "manager admin",
+    ("post", "/api/v1/simulation/act"): "manager admin",
 }
 """Routes that not everybody with a token may use."""
 
 BODIES = {
     "shelve": {"reason": "test", "minutes": 5},
     "move": {"event": "accept"},
+    "begin": {"subject": "EL-01", "fault": "pit_water"},
+    "end": {"subject": "EL-01", "fault": "pit_water"},
+    "act": {"subject": "EL-01", "act": "none"},
     "login": {"name": "a", "password": "b"},
 }
 
@@ -42,6 +48,7 @@ def body(path: str) -> dict[str, object]:
 async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
     url = path.format(asset="EL-01", alarm="a-none", ticket="t-none")
     params = {"asset": "EL-01", "point": "car.floor"} if path.endswith("/history") else {}
+    params = {"subject": "EL-01"} if path.endswith("/subject") else params
     json = body(path) if method == "post" else None
     return await client.request(method, url, headers=headers, json=json, params=params)
 
