@@ -1,4 +1,4 @@
-"""Run the benchmarks, print a table, write bench/out/latest.json: `python -m bench [edge|ingest|rules|whole ...]`."""
+"""Run the benchmarks, print a table, write bench/out/latest.json: `python -m bench [PART ...]`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("edge", "ingest", "rules", "whole")
+PARTS = ("edge", "fleet", "ingest", "rules", "whole")
 OUT = Path(__file__).parent / "out" / "latest.json"
 
 

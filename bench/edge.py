@@ -96,7 +96,7 @@ async def _gateway(ports: Sequence[int], profile: Profile, seconds: float, inter
         spool = FileSpool(Path(folder) / "spool.sqlite")
         gateway = Gateway(site, "gw", catalog, bus=bus, spool=spool, clock=SystemClock(), version="bench")
         async with asyncio.TaskGroup() as group:
-            storing = group.create_task(_store(bus))
+            storing = group.create_task(confirm(bus, "bench", "gw"))
             running = group.create_task(gateway.run())
             await asyncio.sleep(0.8)
             result = await _watch(gateway, len(profile.registers), seconds)
@@ -114,9 +114,9 @@ async def _watch(gateway: Gateway, points: int, seconds: float) -> dict[str, flo
     reads = sum(len(job.blocks) for job in pollers[0].units[0].jobs)
     for poller in pollers:
         poller.late = 0.0
-    requests, cpu, began, sent = _requests(gateway), time.process_time(), time.perf_counter(), gateway.sent
+    requests, cpu, began, sent = requests_of(gateway), time.process_time(), time.perf_counter(), gateway.sent
     await asyncio.sleep(seconds)
-    done = (_requests(gateway) - requests) * points / reads
+    done = (requests_of(gateway) - requests) * points / reads
     spent, took = time.process_time() - cpu, time.perf_counter() - began
     return {
         "rate": done / took,
@@ -126,18 +126,19 @@ async def _watch(gateway: Gateway, points: int, seconds: float) -> dict[str, flo
     }
 
 
-def _requests(gateway: Gateway) -> int:
+def requests_of(gateway: Gateway) -> int:
+    """Requests of all its devices since it started."""
     return sum(counts.get("requests", 0) for counts in gateway.counters().values())
 
 
-async def _store(bus: MemoryBus) -> None:
+async def confirm(bus: MemoryBus, site: str, gateway: str) -> None:
     """Confirm every batch as ingest would, without decoding its samples."""
-    async with bus.subscribe(wire.readings_topic("bench", "gw")) as batches:
+    async with bus.subscribe(wire.readings_topic(site, gateway)) as batches:
         async for message in batches:
             head = message.payload[:64].split(b'"')
             seq = int(head[6].strip(b":,"))
             stored = wire.Stored(head[3].decode(), [(seq, seq)])
-            await bus.publish(wire.stored_topic("bench", "gw"), wire.encode(stored))
+            await bus.publish(wire.stored_topic(site, gateway), wire.encode(stored))
 
 
 async def _bare(ports: Sequence[int], seconds: float) -> dict[str, float]:

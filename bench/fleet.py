@@ -8,6 +8,7 @@ by the bare register server of the edge benchmark, which simulates nothing.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import socket
 import subprocess
 import sys
@@ -20,9 +21,10 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from bench.edge import _requests, _store
+from bench.edge import confirm, requests_of
 from bench.modbus_plant import plant
 from facility.bus import MemoryBus
+from facility.catalog import Catalog
 from facility.clock import SystemClock
 from facility.config import Site, load_site
 from gateway.file_spool import FileSpool
@@ -32,3 +34,113 @@ from gateway.service import Gateway
 DEVICES, POINTS = 500, 20
 SECONDS = 10.0
 ROOT = Path(__file__).parents[1]
+
+
+def run(seconds: float = SECONDS) -> dict[str, float]:
+    """Simulate, poll, and look at the simulators' process from outside; some forty seconds."""
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "fleet"
+        with simulators(place) as process:
+            site, catalog = load_site(place)
+            cpu, began = _cpu(process), time.perf_counter()
+            time.sleep(seconds / 2)
+            found["fleet_idle.core_share"] = (_cpu(process) - cpu) / (time.perf_counter() - began)
+            found |= {f"fleet.{key}": value for key, value in _measure(site, catalog, process, seconds).items()}
+        with plant(DEVICES, 2 * POINTS, 1) as ports:
+            site = dataclasses.replace(
+                site,
+                devices=tuple(
+                    dataclasses.replace(device, port=port) for device, port in zip(site.devices, ports, strict=True)
+                ),
+            )
+            bare = psutil.Process().children()[0]
+            found |= {f"fleet_plant.{key}": value for key, value in _measure(site, catalog, bare, seconds).items()}
+    return found
+
+
+@contextmanager
+def simulators(folder: Path) -> Iterator[psutil.Process]:
+    """The fleet in a process of its own; returns when its last listener answers."""
+    port = _free_ports()
+    command = ["simulate", "--fleet", f"{DEVICES}x{POINTS}", "--port", str(port), "--out", str(folder)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "caretaker", *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            _wait_for(port + DEVICES - 1, process)
+            yield psutil.Process(process.pid)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _free_ports() -> int:
+    """The first of a run of ports that nobody listens on; another run may be tried when one is taken meanwhile."""
+    for first in range(20_000, 60_000, DEVICES):
+        try:
+            for port in (first, first + DEVICES // 2, first + DEVICES - 1):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise RuntimeError("no run of free ports was found")
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the fleet ended with {process.returncode}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("the fleet does not listen")
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _measure(site: Site, catalog: Catalog, process: psutil.Process, seconds: float) -> dict[str, float]:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_poll(site, catalog, process, seconds))
+
+
+async def _poll(site: Site, catalog: Catalog, process: psutil.Process, seconds: float) -> dict[str, float]:
+    bus = MemoryBus()
+    with tempfile.TemporaryDirectory() as folder:
+        spool = FileSpool(Path(folder) / "spool.sqlite")
+        gateway = Gateway(site, "gw-1", catalog, bus=bus, spool=spool, clock=SystemClock(), version="bench")
+        async with asyncio.TaskGroup() as group:
+            storing = group.create_task(confirm(bus, site.id, "gw-1"))
+            running = group.create_task(gateway.run())
+            await asyncio.sleep(4)
+            result = await _watch(gateway, process, seconds)
+            gateway.stop()
+            await running
+            storing.cancel()
+        down = {name: status.error for name, status in gateway.status().devices.items() if status.state != "up"}
+        if down:
+            raise RuntimeError(f"{len(down)} meters were not up: {list(down.items())[:3]}")
+    return result
+
+
+async def _watch(gateway: Gateway, process: psutil.Process, seconds: float) -> dict[str, float]:
+    pollers = [driver for driver in gateway.drivers if isinstance(driver, ModbusPoller)]
+    reads = sum(len(job.blocks) for job in pollers[0].units[0].jobs)
+    for poller in pollers:
+        poller.late = 0.0
+    requests, cpu, began = requests_of(gateway), _cpu(process), time.perf_counter()
+    await asyncio.sleep(seconds)
+    points = (requests_of(gateway) - requests) / reads * POINTS
+    spent, took = _cpu(process) - cpu, time.perf_counter() - began
+    return {
+        "rate": points / took,
+        "core_share": spent / took,
+        "cpu_us": spent / points * 1e6,
+        "late_ms": max(poller.late for poller in pollers) * 1000,
+    }
