@@ -26,7 +26,7 @@ hypothesis.settings.load_profile("caretaker")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first: they mostly wait, and the short ones fill the cores beside them."""
-    items.sort(key=lambda item: item.get_closest_marker("system") is None)
+    items.sort(key=lambda item: not (item.get_closest_marker("system") or item.get_closest_marker("timeout")))
 
 
 def pytest_configure() -> None:
