@@ -21,6 +21,7 @@ import psutil
 
 from api.accounts import Accounts
 from api.auth import Passwords, Role
+from caretaker_people import OnDuty
 from caretaker_roles import ROLES, House, open_house
 from facility.assets import Device
 from facility.catalog import Catalog
@@ -30,6 +31,8 @@ from facility.points import Kind
 from facility.readings import Value
 from facility.settings import ApiSettings, ChannelSettings
 from facility.wire import Batch
+from rules.commands import Commands
+from rules.notify import Routing
 from rules.rulebook import load_rulebook
 from simulators.control import SimulationControl
 from simulators.phone import Phone, phone
@@ -118,6 +121,8 @@ async def open_demo(options: Options, clock: Clock, tell: Callable[[str], None])
             tell(f"{len(site.devices)} simulated devices, {len(site.assets)} assets")
             house.spawn("simulation", simulation.run())
             house.hardware = SimulationControl(simulation)
+            records = await house.records()
+            simulation.people = OnDuty(records, Commands(records, Routing.of(site)), clock)
             for role in ("ingest", "rules", "api", "gateway"):
                 await ROLES[role](house)
             accounts = Accounts(await house.records())

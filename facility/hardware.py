@@ -14,13 +14,15 @@ SELF, BELOW, GATEWAY = "self", "below", "gateway"
 
 
 class On(StrEnum):
-    """What a fault or an act befalls: the equipment, one measured point, a device's wire, a gateway, the broker."""
+    """What a fault or an act befalls: the equipment, one measured point, a device's wire, a gateway, the broker, or
+    the alarms and tickets of an asset, which the people on duty attend to."""
 
     ASSET = "asset"
     POINT = "point"
     DEVICE = "device"
     GATEWAY = "gateway"
     BROKER = "broker"
+    PEOPLE = "people"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from facility.assets import Device
 from facility.bus import Bus, Message
@@ -27,6 +27,7 @@ from simulators.building import QUANTUM, Building
 from simulators.devices.modbus_server import ModbusHost, ModbusUnit, Served
 from simulators.devices.native import NativeDevice
 from simulators.devices.natives import NATIVES
+from simulators.faultfile import repertoire
 from simulators.making import points_of
 from simulators.models.model import SLICE
 from simulators.player import Player
@@ -74,6 +75,14 @@ class _Native:
     greeted: bool = False
 
 
+class People(Protocol):
+    """The people on duty."""
+
+    def attend(self, act: str, asset: str) -> None:
+        """Do something about the alarms or tickets of an asset, soon."""
+        ...
+
+
 class Simulation:
     """All simulated devices of a site. `start`, then `run` beside `play`; `stop` in the end.
 
@@ -106,6 +115,8 @@ class Simulation:
         self._truth: dict[str, dict[str, Value]] = {}
         self._watched: dict[str, tuple[str, ...]] = {}
         self._values: dict[str, dict[str, Value]] = {}
+        self.people: People | None = None
+        """Who attends to alarms and tickets when a scenario says so; set by whoever runs the rest of the system too."""
         self.hand = Player(Scenario("by hand", 0.0, seed, ()), self)
         """What is done by hand, beside any scenario."""
         self.player: Player | None = None
@@ -115,7 +126,11 @@ class Simulation:
     @property
     def subjects(self) -> dict[tuple[On, str], Subject]:
         """What can be acted upon, and how; what `load_scenario` wants to know."""
-        return self.building.subjects()
+        duties = repertoire().acts_of(On.PEOPLE) if self.people else {}
+        return {
+            key: dataclasses.replace(subject, acts={**subject.acts, **duties})
+            for key, subject in self.building.subjects().items()
+        }
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
@@ -179,7 +194,10 @@ class Simulation:
 
     def act(self, action: Action) -> None:
         """Somebody does something; ValueError for an unknown subject or act."""
-        self.building.act(action)
+        if action.on is On.PEOPLE and self.people:
+            self.people.attend(action.name, action.subject)
+        else:
+            self.building.act(action)
         log.info("%s: %s", action.subject, action.name)
 
     def inject(self, asset: str, fault: str, **params: float) -> None:
