@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,9 @@ import typer
 from facility.clock import SystemClock
 from facility.config import Site, load_site
 from facility.errors import ConfigError
+from facility.hardware import Param
 from facility.mqtt_bus import Broker, MqttBus
+from facility.units import symbol
 from simulators.fleet import Fleet, FleetError
 from simulators.scenario import Scenario, load_scenario
 from simulators.service import Simulation, run_for
@@ -53,6 +56,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command line names every one
     seed: Annotated[
         int | None, typer.Option(help="of the models' noise; the scenario's, or 1, if not given / 随机种子")
     ] = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="only say what can happen to each device / 仅列出可用的故障与操作")
+    ] = False,
     fleet: Annotated[
         str, typer.Option(help="instead of DIR: 500x20 for 500 meters of 20 points at 1 Hz / 批量设备")
     ] = "",
@@ -65,6 +71,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command line names every one
     logging.getLogger("facility.mqtt_bus").setLevel(logging.ERROR)
     if bool(folder) == bool(fleet):
         raise typer.BadParameter("name a site folder, or the size of a fleet with --fleet")
+    if list_ and folder:
+        _list(folder)
+        return
     if out and not fleet:
         raise typer.BadParameter("--out keeps the folder of a fleet; say --fleet 500x20")
     with tempfile.TemporaryDirectory(prefix="caretaker-fleet-") as temporary:
@@ -76,6 +85,30 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command line names every one
             raise typer.Exit(1) from error
         except KeyboardInterrupt:
             typer.echo("stopped")
+
+
+def _list(folder: Path) -> None:
+    """Print everything that a scenario can name; exit 1 with every problem of the folder."""
+    try:
+        site, catalog = load_site(folder)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    for subject in Simulation(site, catalog, bus=None, clock=SystemClock()).subjects.values():
+        typer.echo(f"{subject.on} {subject.id}")
+        for fault in subject.faults.values():
+            whole = f"{fault.lasts:g} s"
+            typer.echo(f"  fault {fault.name:24} {fault.id}  {whole:>10}  {fault.label.zh} / {fault.label.en}")
+            _list_params(fault.params)
+        for act in subject.acts.values():
+            typer.echo(f"  act   {act.name:24} {act.label.zh} / {act.label.en}")
+            _list_params(act.params)
+
+
+def _list_params(params: Mapping[str, Param]) -> None:
+    for name, one in params.items():
+        span = f"{one.low:g} .. {one.high:g} {symbol(one.unit)}".strip()
+        typer.echo(f"          {name} = {one.default:g}  ({span})  {one.label.zh} / {one.label.en}")
 
 
 def write_fleet(fleet: Fleet, folder: Path) -> Path:
