@@ -40,6 +40,8 @@ REALARM = 10.0
 STORM_SHARE = 0.55
 """How much of each turn of a storm its alarm stands; then somebody resets it."""
 
+DIRT = 55.0
+"""% by which a detector gets dirtier."""
 PREALARM, NIGHT, PREALARM_HOURS = 60.0, (2.0, 4.5), 0.1
 """Contamination (%) from which a detector gives pre-alarms, the hours at which it does, and for how long."""
 
@@ -159,8 +161,9 @@ class Detection:
             found[f"det[{number}].state"] = SUPERVISORY
         for alarm in self.alarms:
             found[f"zone[{alarm.zone}].alarm"] = True
-            if f"det[{self._detector(alarm.zone, alarm.slot)}].state" in found and alarm.slot < 2:
-                found[f"det[{self._detector(alarm.zone, alarm.slot)}].state"] = FIRE
+            number = self._detector(alarm.zone, alarm.slot)
+            if alarm.slot < 2 and number <= self._detectors:
+                found[f"det[{number}].state"] = FIRE
         for number in self.prealarms:
             if number <= self._detectors:
                 found[f"det[{number}].prealarm"] = True
@@ -172,9 +175,8 @@ class Detection:
         """Contamination of a detector, %."""
         value = self._clean[number - 1] + self._sway[number - 1] * self._air.value
         if self._model.on("dirty_detector") and number == self._dirty:
-            value += 55.0 * self._model.course(
-                "dirty_detector", self._model.param("dirty_detector", "seconds", 5.184e6)
-            )
+            seconds = self._model.param("dirty_detector", "seconds", 5_184_000.0)
+            value += DIRT * self._model.course("dirty_detector", seconds)
         return value
 
     def _fires(self) -> list[Alarm]:
@@ -185,8 +187,9 @@ class Detection:
             if age is None:
                 continue
             zone = int(limited(self._model.param(fault, "zone", ZONE), 1, self.zones))
-            first = self._model.seconds - age + self._model.param(fault, "first", 20.0)
-            again = self._reset_at + REALARM
+            began = self._model.seconds - age
+            first = began + self._model.param(fault, "first", 20.0)
+            again = self._reset_at + REALARM if began < self._reset_at else began
             found.append(Alarm(max(first, again), zone, 0))
             if confirmed:
                 second = first + self._model.param(fault, "second", 25.0)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from facility.readings import Value
 from simulators.models.model import Model
+from simulators.models.physics import limited
 
 START, SOUNDERS, LIFTS, DOORS = "start_signal", "sounders", "lift_recall", "door_release"
 SUPPLY_FAN, HYDRANT, SPRINKLER, REPORT = "supply_fan", "hydrant_pump", "sprinkler_pump", "utd_report"
@@ -128,7 +129,7 @@ class Linkage:
         model = self._model
         self._instants.clear()
         self._hooked = {
-            hook: OUTPUTS[int(model.param(hook, "effect", effect)) - 1].name
+            hook: OUTPUTS[int(limited(model.param(hook, "effect", effect), 1, len(OUTPUTS))) - 1].name
             for hook, effect in HOOKS.items()
             if model.on(hook)
         }

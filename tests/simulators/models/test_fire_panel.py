@@ -209,6 +209,13 @@ def test_a_reset_clears_what_is_over_and_what_still_burns_alarms_again() -> None
     assert model.values()["panel.reset"] is False
 
 
+def test_new_smoke_after_a_reset_is_not_held_up() -> None:
+    model = panel()
+    model.act("reset")
+    model.inject("confirmed_fire", first=1.0, second=1.0)
+    assert run(model, 2.2)["cnt.alarm"] == 2
+
+
 def test_sounders_are_silenced_until_the_next_alarm() -> None:
     model = panel()
     model.act("silence")
