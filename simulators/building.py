@@ -13,6 +13,7 @@ from simulators.faultfile import repertoire
 from simulators.making import Maker, points_of
 from simulators.models.access_control import AccessController
 from simulators.models.elevator import Elevator
+from simulators.models.fire_linkage import DOORS, LIFTS
 from simulators.models.fire_panel import FirePanel
 from simulators.models.model import Model
 from simulators.scenario import Action
@@ -109,15 +110,14 @@ class Building:
 
     def _join(self) -> None:
         """What one installation feels of another."""
-        fire = any(panel.confirmed for panel in self._panels)
-        for lift in self._lifts:
-            lift.fire = fire
-        for controller in self._doors:
-            controller.fire = fire
+        for number, lift in enumerate(self._lifts):
+            lift.fire = any(panel.tells(LIFTS, number) for panel in self._panels)
+        for number, controller in enumerate(self._doors):
+            controller.fire = any(panel.tells(DOORS, number) for panel in self._panels)
         for panel in self._panels:
             panel.mains = self.supply.bus[0]
-            panel.lifts_home = all(lift.home for lift in self._lifts) if self._lifts else None
-            panel.doors_released = all(controller.released for controller in self._doors) if self._doors else None
+            panel.reported[LIFTS] = [lift.home for lift in self._lifts]
+            panel.reported[DOORS] = [controller.released for controller in self._doors]
 
     def _depth(self, asset: str, below: frozenset[str] = frozenset()) -> int:
         """How many assets stand above one; a meter is stepped after the meters that it feeds."""
