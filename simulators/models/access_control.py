@@ -26,6 +26,8 @@ class State(IntEnum):
     FAULT = 6
 
 
+CLOSED_STATES = (State.CLOSED_LOCKED, State.CLOSED_UNLOCKED)
+
 SWIPE, NO_RIGHTS, OUTSIDE_TIME, UNKNOWN, BUTTON, OPENED, CLOSED = 1, 6, 13, 18, 20, 23, 24
 TOO_LONG, FORCED, FIRE = 37, 38, 39
 """Event reasons as the boards number them."""
@@ -39,6 +41,8 @@ COUNTERS = {
 
 UNLOCK_SECONDS = 5.0
 HELD_AFTER = 30.0
+LONGEST = 65_535
+"""The controller counts no more seconds of an open door than one register holds."""
 QUIET_SECONDS = 3.0
 """A door that opens so soon after a grant is not forced."""
 REFUSED, PRESSED = 0.03, 0.41
@@ -163,12 +167,13 @@ class AccessController(Model):
 
     def drift(self, dt: float) -> None:
         """Who comes meanwhile, how long doors stand open, the controller's supply."""
-        self._burning = self._burning + dt if self.fire_input else 0.0
+        fire = self.fire_input
+        self._burning = self._burning + dt if fire else 0.0
         for door in self.doors:
             door.granted_ago += dt
             if door.opened:
                 door.open_seconds += dt
-            if door.state not in (State.FORCED, State.HELD, State.FIRE_RELEASED):
+            if not fire and (door.pass_left > 0 or door.state in CLOSED_STATES):
                 door.visits.go(self.hour, dt)
         if self.on("ac_fault"):
             rate = (CHARGED - CUTOFF) / self.param("ac_fault", "seconds", 14_400.0)
@@ -187,7 +192,7 @@ class AccessController(Model):
                 self._close(number, door)
         super().leap(dt)
         for number, door in enumerate(self.doors, 1):
-            if door.state in (State.CLOSED_LOCKED, State.CLOSED_UNLOCKED):
+            if door.state in CLOSED_STATES:
                 self._unwatched(number, door, door.visits.take_all())
         self.advance(0.0)
 
@@ -378,7 +383,7 @@ class AccessController(Model):
             key + "held": door.state is State.HELD,
             key + "fire_release": door.state is State.FIRE_RELEASED,
             key + "bypass": False,
-            key + "open_seconds": int(door.open_seconds),
+            key + "open_seconds": min(int(door.open_seconds), LONGEST),
             key + "open_count": door.open_count,
             key + "last_reason": door.last_reason,
             key + "last_reader": number if door.last_reason in (SWIPE, NO_RIGHTS, OUTSIDE_TIME, UNKNOWN) else 0,

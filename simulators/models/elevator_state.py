@@ -14,7 +14,7 @@ from simulators.models.traffic import SHARES, Arrivals
 OUT_OF_SERVICE, NORMAL, INSPECTION, FIRE_RETURN, EMERGENCY_POWER = 0, 1, 2, 3, 5
 CHAIN, DOOR_CLOSE, DOOR_OPEN, OUTSIDE_ZONE, UNINTENDED, NO_RESTART, OVERSPEED, CYCLING = 1, 2, 3, 4, 5, 8, 11, 14
 BACK, MAINS_LOST, RESTARTING, IN_INSPECTION, IN_FIRE_RETURN = 40, 41, 42, 43, 44
-VENDOR = {0: 0, 1: 41, 2: 48, 3: 49, 4: 52, 5: 65, 8: 26, 11: 39, 14: 50, 40: 0, 41: 9, 42: 0, 43: 0, 44: 0}
+VENDOR = {0: 0, 1: 41, 2: 48, 3: 50, 4: 52, 5: 65, 8: 26, 11: 39, 14: 49, 40: 0, 41: 9, 42: 0, 43: 0, 44: 0}
 """The maker's own numbers for the common fault codes."""
 
 JOURNEYS = 480.0

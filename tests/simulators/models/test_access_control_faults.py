@@ -89,8 +89,19 @@ def test_held_open() -> None:
     values = model.values()
     assert values["door[1].held"] is True
     assert number(values, "door[1].open_seconds") == pytest.approx(1030, abs=2)
+    model.leap(10 * DAY)
+    assert model.values()["door[1].open_seconds"] == 65_535
     model.end("held_open")
     assert run(model, 1)["door[1].contact"] is False
+
+
+def test_nobody_queues_at_a_door_that_was_held_for_hours() -> None:
+    model = controller(traffic=60.0)
+    model.inject("held_open", door=1.0)
+    model.leap(4 * 3600)
+    model.end("held_open")
+    opened = number(model.values(), "door[1].open_count")
+    assert number(run(model, 300, 0.5), "door[1].open_count") - opened < 15
 
 
 def test_held_for_less_than_its_time_and_let_go() -> None:
