@@ -13,8 +13,8 @@ from simulators.devices.native import message_of, object_of
 from simulators.models.access_control import Event
 
 REASONS = {
-    1: "swipe", 6: "no access rights", 13: "not in allowed time period", 20: "push button ok", 23: "door opened",
-    24: "door closed", 37: "door open too long", 38: "forced open", 39: "fire",
+    1: "swipe", 6: "no access rights", 13: "not in allowed time period", 18: "access denied",
+    20: "push button ok", 23: "door opened", 24: "door closed", 37: "door open too long", 38: "forced open", 39: "fire",
 }  # fmt: skip
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 from random import Random
 
 from simulators.models.physics import Trip, limited
+from simulators.models.traffic import some
 
 ZONE = 200.0
 """Half of the unlocking zone, mm."""
+
+ACCELERATION = 0.9
+"""Of an ordinary run, m/s2."""
+
+AT_FLOOR = 50.0
+"""A car that is so near its floor need not move to be there, mm."""
+
+LATECOMERS = 0.4
+"""The share of journeys after which the door opens once more without a trip."""
 
 NUDGE_AFTER = 10.0
 """Seconds of closing after which the door closes by force."""
@@ -50,8 +61,8 @@ class Car:
         self.jammed = False
         self.open_time, self.close_time = 2.4, 2.8
         self.reopens_now = 0
-        self.level_error = 1.0
-        self.release_time = 160.0
+        self.level_error, self.level_offset = 1.0, 0.0
+        self.release_time = 150.0
         self.running_seconds = 0.0
         self.trips, self.starts, self.door_cycles, self.reopens, self.bends = 184_210, 186_455, 301_877, 412, 553_000
         self._trip: Trip | None = None
@@ -68,28 +79,46 @@ class Car:
     @property
     def in_zone(self) -> bool:
         """Whether the doors may be unlocked here."""
-        return abs(self.position - (self.floor - 1) * self.pitch) <= ZONE
+        return self.away <= ZONE
 
     @property
     def moving(self) -> bool:
         """Whether the car moves or is about to stop."""
         return self.motion is not Motion.STOPPED
 
-    def go(self, floor: int, *, speed: float | None = None, acceleration: float = 0.9) -> None:
+    @property
+    def top_speed(self) -> float:
+        """The highest speed of its longest run, m/s; a lift of two floors may not reach its rated speed."""
+        return Trip((self.floors - 1) * self.pitch / 1000, self.rated_speed, ACCELERATION).top
+
+    @property
+    def away(self) -> float:
+        """How far the car stands from its nearest floor, mm."""
+        return abs(self.position - (self.floor - 1) * self.pitch)
+
+    def go(self, floor: int, *, speed: float | None = None, acceleration: float = ACCELERATION) -> None:
         """Start a run to a floor from standstill; nothing when the car is there."""
         target = (floor - 1) * self.pitch
-        normal = speed is None
-        if normal:
-            # a governed stop is never perfect: a few millimetres, kept as the levelling error
-            self.level_error = limited(self.random.gauss(0.0, 2.0), -6.0, 6.0)
-            target += self.level_error
-        if abs(target - self.position) < 20.0:
+        if abs(target - self.position) < AT_FLOOR:
             return
+        if speed is None:
+            # a governed stop is never perfect: a few millimetres, kept as the levelling error
+            self.level_error = self._new_error()
+            target += self.level_error
         self._trip = Trip((target - self.position) / 1000, speed or self.rated_speed, acceleration)
         self._from, self._elapsed, self._braking = self.position, 0.0, 0.0
         self.motion = Motion.ACCELERATING
         self.starts += 1
-        self.release_time = limited(self.random.gauss(160.0, 6.0), 130.0, 190.0)
+        self.release_time = limited(self.random.gauss(150.0, 3.0), 140.0, 160.0)
+
+    def stop_ahead(self) -> None:
+        """Out of a run at full speed, stop at the next floor that can be reached by 1 m/s2."""
+        if self.motion is not Motion.RUNNING:
+            return
+        reach = (self.position + self.stop_distance(1.0)) / self.pitch
+        floor = math.ceil(reach) if self.speed > 0 else math.floor(reach)
+        self.level_error = 0.0
+        self.brake(self.speed**2 / (2 * abs(floor * self.pitch - self.position) / 1000))
 
     def brake(self, rate: float) -> None:
         """Stop wherever the car is, by `rate` m/s2: the safety chain has opened."""
@@ -120,6 +149,21 @@ class Car:
         if self.door in (Door.OPEN, Door.OPENING, Door.FAULT):
             self._move_door(Door.CLOSING, 2.8)
 
+    def unwatched(self, journeys: int) -> None:
+        """Count journeys that nobody watched: to somebody, and with them to another floor, both drawn evenly."""
+        floors = self.floors
+        trips = journeys + some(self.random, journeys, 1 - 1 / floors)
+        self.trips += trips
+        self.starts += trips
+        self.door_cycles += 2 * journeys + some(self.random, journeys, LATECOMERS)
+        self.bends += round(trips * (floors + 1) / 3)
+        self.running_seconds += (
+            trips * Trip((floors + 1) / 3 * self.pitch / 1000, self.rated_speed, ACCELERATION).duration
+        )
+        if journeys and not self.moving and self.door is Door.CLOSED:
+            self.level_error = self._new_error()
+            self.position = self.random.randrange(floors) * self.pitch + self.level_error
+
     def advance(self, dt: float) -> None:
         """One step of motion and door."""
         self._advance_door(dt)
@@ -129,6 +173,9 @@ class Car:
             self._advance_braking(dt)
         if self.moving:
             self.running_seconds += dt
+
+    def _new_error(self) -> float:
+        return self.level_offset + limited(self.random.gauss(0.0, 2.0), -6.0, 6.0)
 
     def _move_door(self, door: Door, stroke: float) -> None:
         self.door, self.door_seconds = door, 0.0
@@ -162,13 +209,13 @@ class Car:
             self.motion = Motion.RUNNING
 
     def _advance_braking(self, dt: float) -> None:
-        before = self.speed
-        drop = self._braking * dt
-        self.speed = 0.0 if abs(before) <= drop else before - drop * (1 if before > 0 else -1)
+        before, rate = self.speed, self._braking
+        dt = min(dt, abs(before) / rate)
+        self.speed = before - math.copysign(rate * dt, before)
         self._travel((before + self.speed) / 2 * dt * 1000)
         self.motion = Motion.DECELERATING
-        if self.speed == 0.0:
-            self._braking, self.motion = 0.0, Motion.STOPPED
+        if abs(self.speed) < 1e-9:
+            self.speed, self._braking, self.motion = 0.0, 0.0, Motion.STOPPED
 
     def _travel(self, distance: float) -> None:
         before = self.floor

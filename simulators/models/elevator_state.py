@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections import deque
 from random import Random
 
 from facility.readings import Value
-from simulators.models.elevator_car import NUDGE_AFTER, Car, Door, Motion
+from simulators.models.elevator_car import NUDGE_AFTER, Car, Door
 from simulators.models.model import Model
 from simulators.models.physics import Wander, lag, limited, ramp
+from simulators.models.traffic import SHARES, Arrivals
 
-NORMAL, INSPECTION, FIRE_RETURN, EMERGENCY_POWER, OUT_OF_SERVICE = 1, 2, 3, 5, 0
-CHAIN, DOOR_CLOSE, OUTSIDE_ZONE, UNINTENDED, NO_RESTART, OVERSPEED, CYCLING = 1, 2, 4, 5, 8, 11, 14
-BACK, MAINS_LOST, IN_INSPECTION, IN_FIRE_RETURN = 40, 41, 43, 44
-VENDOR = {0: 0, 1: 41, 2: 48, 4: 52, 5: 65, 8: 26, 11: 39, 14: 49, 40: 0, 41: 9, 43: 0, 44: 0}
+OUT_OF_SERVICE, NORMAL, INSPECTION, FIRE_RETURN, EMERGENCY_POWER = 0, 1, 2, 3, 5
+CHAIN, DOOR_CLOSE, DOOR_OPEN, OUTSIDE_ZONE, UNINTENDED, NO_RESTART, OVERSPEED, CYCLING = 1, 2, 3, 4, 5, 8, 11, 14
+BACK, MAINS_LOST, RESTARTING, IN_INSPECTION, IN_FIRE_RETURN = 40, 41, 42, 43, 44
+VENDOR = {0: 0, 1: 41, 2: 48, 3: 50, 4: 52, 5: 65, 8: 26, 11: 39, 14: 49, 40: 0, 41: 9, 42: 0, 43: 0, 44: 0}
 """The maker's own numbers for the common fault codes."""
+
+JOURNEYS = 480.0
+"""Journeys of a day: somebody is fetched and brought somewhere, so nearly two trips each."""
+COLD, WARM = 44.0, 72.0
+"""The motor's temperature while the lift rests, and at the busiest hour, Cel."""
+DRIVE_TRIP = 125.0
+"""Motor temperature at which the drive stops the lift, Cel."""
+LINING, WORN, NEW = 60.0, 19.5, 100.0
+"""What is left of the brake's lining at first, at the end of its wear (just under its limit of 20), and new, %."""
+CALLS = 16
+"""Calls that are kept at most."""
 
 
 class ElevatorState(Model):
@@ -24,8 +37,10 @@ class ElevatorState(Model):
             "entrapment",
             "door_cycling",
             "door_fails_to_close",
+            "door_fails_to_open",
             "overspeed",
             "unintended_movement",
+            "chain_chatter",
             "brake_wear",
             "levelling_drift",
             "overload_held",
@@ -35,8 +50,11 @@ class ElevatorState(Model):
             "intercom_untested",
             "pit_water",
             "stuck_floor",
+            "recall_fails",
+            "recall_late",
         }
     )
+    ACTS = frozenset({"press_alarm", "call", "inspection_on", "inspection_off", "reset"})
 
     def __init__(
         self, random: Random, *, floors: int = 12, rated_speed: float = 1.75, lowest: int = -1, epoch: float = 0.0
@@ -45,42 +63,70 @@ class ElevatorState(Model):
         self._random = random
         self._lowest = lowest
         self.car = Car(random, floors=floors, pitch=3300.0, speed=rated_speed)
+        self.ground = int(limited(1 - lowest, 1, floors))
         self.mode, self.code = NORMAL, 0
         self.load = 0.0
         self.fire = False
+        self._calls = Arrivals(random, 86_400 / JOURNEYS)
+        self._wanted: deque[int] = deque(maxlen=CALLS)
+        self._serving = True
+        self._keyed = False
+        self._pressed = 0.0
+        self._pulse, self._gap = 0.0, 0.0
         self._button = self._governor = self._ucm = self._curtain = self._ard = False
         self._chain = True
-        self._recalled = self._rescuing = False
+        self._recalled = False
+        self._burning = 0.0
         self._motor, self._room = 48.0, 26.0
-        self._battery, self._lining, self._intercom = 98.0, 82.0, 6.0
+        self._battery, self._lining, self._worn_from, self._intercom = 98.0, LINING, LINING, 6.0
         self._current = 0.0
         self._noise = Wander(random, 0.4, 5.0)
         self._dt = 0.0
         self._frozen: tuple[int, float] | None = None
 
+    def drift(self, dt: float) -> None:
+        """Who comes meanwhile, what is warm, what runs empty, what wears."""
+        if self._serving:
+            self._calls.go(self.hour, dt)
+        self._burning = self._burning + dt if self.fire else 0.0
+        self._noise.step(dt)
+        self._room = lag(self._room, 26.0 + self._noise.value, dt, 300.0)
+        if self.on("motor_over_temp"):
+            self._motor = ramp(self._motor, DRIVE_TRIP + 3.0, dt, self.param("motor_over_temp", "rate", 1.5) / 60)
+        else:
+            share = SHARES[int(self.hour)] / max(SHARES) if self._serving else 0.0
+            self._motor = lag(self._motor, COLD + (WARM - COLD) * share, dt, 900.0)
+        rate = -0.2 if self._ard else -0.002 if self.on("main_power_lost") else 0.01
+        self._battery = limited(self._battery + rate * dt, 20.0, 98.0)
+        self._wear(dt)
+
+    def leap(self, dt: float) -> None:
+        """Let `dt` seconds go by unwatched; the journeys of that time are counted, and leave the car somewhere else."""
+        super().leap(dt)
+        if self._serving:
+            self.car.unwatched(self._calls.take_all())
+
+    def _wear(self, dt: float) -> None:
+        """Lining and levelling follow their faults; the emergency call is tested every day, or not any more."""
+        if self.on("brake_wear"):
+            share = self.course("brake_wear", self.param("brake_wear", "seconds", 7_776_000.0))
+            self._lining = self._worn_from + (WORN - self._worn_from) * share
+        share = self.course("levelling_drift", self.param("levelling_drift", "seconds", 1_209_600.0))
+        mean = 2.0 + (self.param("levelling_drift", "mm", 14.0) - 2.0) * share
+        self.car.level_offset = mean if self.on("levelling_drift") else 0.0
+        if self.on("intercom_untested"):
+            self._intercom += dt / 3600 * 288_000.0 / self.param("intercom_untested", "seconds", 288_000.0)
+        else:
+            self._intercom = (self._intercom + dt / 3600) % 24.0
+
     @property
     def home(self) -> bool:
-        """Whether the lift stands at the fire floor with its door open, recalled by the fire panel."""
-        return self._recalled and self.car.floor == 1 and self.car.door is Door.OPEN and not self.car.moving
+        """Whether the lift stands at the ground floor with its door open, recalled by the fire panel."""
+        return self._recalled and self.car.floor == self.ground and self.car.door is Door.OPEN and not self.car.moving
 
     def values(self) -> dict[str, Value]:
         """Every point of a lift gateway."""
         return {**self._car_values(), **self._door_values(), **self._state_values(), **self._machine_values()}
-
-    def _heat(self, dt: float) -> None:
-        if self.on("motor_over_temp"):
-            self._motor = ramp(self._motor, 128.0, dt, self.param("motor_over_temp", "rate", 1.5) / 60)
-        else:
-            self._motor = lag(self._motor, 72.0 if self.car.moving else 44.0, dt, 900.0)
-        target = {Motion.STOPPED: 0.0, Motion.ACCELERATING: 31.0, Motion.RUNNING: 15.0}.get(self.car.motion, 9.0)
-        target = 0.0 if self.on("main_power_lost") or not self._chain else target * (0.8 + self.load / 250)
-        self._current = lag(self._current, target, dt, 0.3)
-        self._noise.step(dt)
-        self._room = lag(self._room, 26.0 + self._noise.value, dt, 300.0)
-        self._battery = limited(self._battery + (-0.05 if self.on("main_power_lost") else 0.01) * dt, 20.0, 98.0)
-        self._intercom = 80.0 if self.on("intercom_untested") else (self._intercom + dt / 3600) % 24.0
-        if self.on("brake_wear"):
-            self._lining = ramp(self._lining, 18.0, dt, 62.0 / self.param("brake_wear", "seconds", 60.0))
 
     # what the gateway shows
 
@@ -129,13 +175,13 @@ class ElevatorState(Model):
             "fire.return_active": self._recalled,
             "fire.firefighter": False,
             "fire.parked": self.home,
-            "safety.chain_closed": self._chain,
+            "safety.chain_closed": self._chain and self._pulse <= 0.0,
             "safety.overspeed": self._governor,
             "safety.ucm": self._ucm,
             "safety.motion_timer": False,
-            "alarm.car_button": self._button,
-            "alarm.intercom_active": self._button,
-            "alarm.intercom_ok": not self.on("intercom_untested"),
+            "alarm.car_button": self._button or self._pressed > 0.0,
+            "alarm.intercom_active": self._button or self._pressed > 0.0,
+            "alarm.intercom_ok": self._intercom < 72.0,
             "alarm.intercom_age": self._intercom,
             "fault.code": self.code,
             "fault.vendor_code": VENDOR.get(self.code, 99),
@@ -147,20 +193,20 @@ class ElevatorState(Model):
         }
 
     def _machine_values(self) -> dict[str, Value]:
-        car, worn = self.car, 100.0 * (82.0 - self._lining) / 64.0
-        drift = self.param("levelling_drift", "mm", 14.0) if self.on("levelling_drift") else 0.0
+        car = self.car
+        slower = 110.0 * max(0.0, LINING - self._lining) / (LINING - WORN)
         return {
             "dev.heartbeat": self.heartbeat(),
             "dev.epoch": int(self.epoch),
             "dev.link": 1,
-            "level.error": car.level_error + drift,
+            "level.error": car.level_error,
             "brake.state": 0 if car.moving else 1,
             "brake.fault": False,
-            "brake.release_time": car.release_time + worn,
+            "brake.release_time": car.release_time + slower,
             "brake.lining": self._lining,
             "brake.lining_mm": self._lining * 0.08,
             "brake.torque_test": 2 if self._lining < 20.0 else 1,
-            "brake.torque_test_age": self._intercom,
+            "brake.torque_test_age": (6.0 + self.seconds / 3600) % 24.0,
             "drive.motor_temp": self._motor,
             "drive.current": max(0.0, self._current + (self._noise.value if self._current > 1 else 0.0)),
             "drive.fault_code": 9 if self.code == NO_RESTART else 0,

@@ -50,6 +50,11 @@ class Model:
         return frozenset(self._since)
 
     @property
+    def silent(self) -> bool:
+        """Whether the device answers nobody at the moment, though it goes on living."""
+        return False
+
+    @property
     def hour(self) -> float:
         """The hour of the day on site, 0 .. 24."""
         return (self.epoch + self.zone) / 3600 % 24
