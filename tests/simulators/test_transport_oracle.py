@@ -6,8 +6,9 @@ import pytest
 
 from facility.catalog import Catalog
 from facility.config import Site
+from facility.hardware import Expected, Fault
 from simulators.building import Building
-from simulators.faultfile import Expected, Fault, repertoire
+from simulators.faultfile import repertoire
 from simulators.models.access_control import AccessController
 from simulators.models.elevator import Elevator
 from simulators.models.model import Model
