@@ -50,6 +50,11 @@ class Model:
         return frozenset(self._since)
 
     @property
+    def silent(self) -> bool:
+        """Whether it answers nobody now (no power, dead electronics)."""
+        return False
+
+    @property
     def hour(self) -> float:
         """The hour of the day on site, 0 .. 24."""
         return (self.epoch + self.zone) / 3600 % 24
