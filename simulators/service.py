@@ -274,7 +274,7 @@ class Simulation:
         """Log what differs from the last time, for these assets."""
         for asset in dict.fromkeys(assets):
             known, values = self._truth.setdefault(asset, {}), self._values[asset]
-            for key in self._watched[asset]:
+            for key in self._watched.get(asset, ()):
                 value = values.get(key)
                 if key not in known or known[key] != value:
                     if key in known:

@@ -81,7 +81,7 @@ class Fleet:
         self.hosts.clear()
 
     def begin(self, action: Action) -> None:
-        """A fault begins, with the default of each param it does not name; ValueError for an unknown device or fault."""
+        """A fault begins, params not named at their defaults; ValueError for an unknown device or fault."""
         unit = self._known(action)
         fault = repertoire().faults_of(On.DEVICE)[action.name]
         unit.wire.begin(fault.name, {name: param.default for name, param in fault.params.items()} | dict(action.params))

@@ -12,6 +12,7 @@ import socket
 import struct
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -122,8 +123,8 @@ class Line(ServerRequestHandler):
                 planned = await self._plan(unit, ask, request)
                 if planned.wait:
                     await asyncio.sleep(planned.wait)
-                await self._carry_out(planned)
-                reply = planned
+                whole = await self._carry_out(planned)
+                reply = planned if whole else replace(planned, fate=Fate.SPOILT)
         finally:
             # a client that is gone before its answer went out did not get it
             unit.served.count(ask, reply)
@@ -146,30 +147,36 @@ class Line(ServerRequestHandler):
         await self.handle_request()  # type: ignore[no-untyped-call]
         return self._built
 
-    async def _carry_out(self, reply: Reply) -> None:
+    async def _carry_out(self, reply: Reply) -> bool:
+        """Send what is to be sent; whether all of it went out."""
         if reply.reset:
             self._reset()
         elif reply.each:
-            await self._drip(reply.frame, reply.each)
+            return await self._drip(reply.frame, reply.each)
         elif reply.frame:
             self._write(reply.frame)
+        return True
 
     def _write(self, frame: bytes) -> None:
-        """Send whole; what still drips goes out before it, or the two would mix."""
+        """Send at once. What still drips is given up, as it is by a client that has asked something else meanwhile."""
+        self._rest.clear()
         transport: Any = self.transport
         if transport:
-            transport.write(bytes(self._rest) + frame)
-        self._rest.clear()
+            transport.write(frame)
 
-    async def _drip(self, frame: bytes, each: float) -> None:
-        self._write(b"")
-        rest = self._rest = bytearray(frame)
+    async def _drip(self, frame: bytes, each: float) -> bool:
+        """Send byte by byte; whether all of them went out."""
+        self._rest.clear()
+        rest, sent = bytearray(frame), 0
+        self._rest = rest
         while rest:
             transport: Any = self.transport
             transport.write(bytes(rest[:1]))
             del rest[:1]
+            sent += 1
             if rest:
                 await asyncio.sleep(each)
+        return sent == len(frame)
 
     def _reset(self) -> None:
         """RST instead of FIN: lingering for no time at all."""

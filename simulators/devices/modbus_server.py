@@ -120,6 +120,11 @@ class ModbusHost:
         self._held: socket.socket | None = None
         self._opening: asyncio.Task[None] | None = None
 
+    @property
+    def listening(self) -> bool:
+        """Whether a client would be accepted now."""
+        return self._server is not None and self._server.is_active()
+
     async def start(self) -> tuple[str, int]:
         """Listen; the real address. OSError when the port is taken."""
         # pymodbus logs every odd frame of any client in full
@@ -144,10 +149,10 @@ class ModbusHost:
         if self._server is None:
             return
         refuses = any("refuse" in unit.wire.on for unit in self.units)
-        if refuses and self._server.is_active():
+        if refuses and self.listening:
             self._server.close()
             self._hold()
-        elif not refuses and not self._server.is_active() and self._opening is None:
+        elif not refuses and not self.listening and self._opening is None:
             self._opening = asyncio.create_task(self._open(self._server), name=f"{self.host}:{self.port} listens again")
 
     async def stop(self) -> None:
@@ -178,7 +183,9 @@ class ModbusHost:
 
 def _bound(host: str, port: int) -> socket.socket:
     """A socket that has the port and does not listen on it yet. OSError when it is taken."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # with the protocol named asyncio sets TCP_NODELAY; without, single bytes would wait for the other side's ACK
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # our own closed connections may still hold the port for a minute
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""A device's fault before a real gateway and the shipped rules, over loopback sockets in virtual time: what is raised."""
+"""Simulated devices before a real gateway and the shipped rules, over loopback sockets, in virtual time."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(site: Site, catalog: Catalog, *devices: str, rules: bool = False) -> AsyncIterator[Stage]:
-    """The devices' simulation and their one gateway, running; with the shipped rules if wanted."""
+async def staged(site: Site, catalog: Catalog, *devices: str, judged: tuple[str, ...] = ()) -> AsyncIterator[Stage]:
+    """The devices' simulation and their one gateway, running; `judged`: the assets that the shipped rules look at."""
     site, clock = only(site, *devices), LoopClock()
     simulation = Simulation(site, catalog, bus=None, clock=clock)
     addresses = await simulation.start()
@@ -97,11 +97,10 @@ async def staged(site: Site, catalog: Catalog, *devices: str, rules: bool = Fals
     name = site.gateways[0]
     bus, spool = MemoryBus(), MemorySpool(limit=1_000_000)
     stage = Stage(simulation, Gateway(site, name, catalog, bus=bus, spool=spool, clock=clock, version="test"))
-    if rules:
+    if judged:
         mapped = mapped_points(site, catalog)
-        stage.engine = Engine(
-            assign(read_rules([PACKS], catalog, assets=site.assets), site.assets, mapped), site.assets, catalog
-        )
+        assets = {key: site.assets[key] for key in judged}
+        stage.engine = Engine(assign(read_rules([PACKS], catalog, assets=site.assets), assets, mapped), assets, catalog)
     tasks = [asyncio.create_task(driver.run(stage)) for driver in stage.gateway.drivers]
     tasks.append(asyncio.create_task(_tell(stage, site.id, name)))
     try:
