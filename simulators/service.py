@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -135,11 +135,11 @@ class Simulation:
         for device in self.site.devices:
             if device.asset not in self.building.models:
                 log.warning("%s: assets of this class are not simulated", device.id)
-            elif device in self._polled:
+            elif device.id in self._fleet.units:
                 self._watch(device)
             else:
                 self._add_native(device)
-        self._serve()
+        self._update()
         await self._fleet.start(ports)
         self._note(self._clock.ms(), self._watched)
         return self.addresses
@@ -204,7 +204,7 @@ class Simulation:
         if self._player and self._player.over:
             self._played.set()
         self._values = self.building.values()
-        self._serve(dt)
+        self._update(dt)
         self._note(self._clock.ms(), (device.asset for device in self._polled))
         for native in self._natives:
             if self._is_silent(native.id, native.asset):
@@ -215,7 +215,7 @@ class Simulation:
     def _is_polled(self, device: Device) -> bool:
         return device.asset in self.building.models and self._catalog.profiles[device.profile].protocol == "modbus"
 
-    def _serve(self, dt: float = 0.0) -> None:
+    def _update(self, dt: float = 0.0) -> None:
         """Bring every polled device's registers up to date, each by itself."""
         for device in self._polled:
             unit = self._fleet.units[device.id]
@@ -246,10 +246,11 @@ class Simulation:
         except Exception as error:
             self._crash([device], error)
 
-    def _crash(self, devices: Iterable[str], error: Exception) -> None:
+    def _crash(self, devices: Sequence[str], error: Exception) -> None:
         names = ", ".join(devices)
         log.error("%s: crashed, answers no more; the other devices go on", names, exc_info=error)
-        self.crashed.update(dict.fromkeys(devices, f"{type(error).__name__}: {error}"))
+        for device in devices:
+            self.crashed.setdefault(device, f"{type(error).__name__}: {error}")
 
     def _add_native(self, device: Device) -> None:
         make = NATIVES.get(device.profile)

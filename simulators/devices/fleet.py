@@ -35,9 +35,7 @@ class Fleet:
         """Another device, not yet listening."""
         profile = self._catalog.profiles[device.profile]
         random, fixed = Random(f"{self._seed}/{device.id}/wire"), FIXED.get(profile.id)
-        self.units[device.id] = ModbusUnit(
-            profile, unit=device.unit, rename=device.rename, fixed=fixed, random=random
-        )  # fmt: skip
+        self.units[device.id] = ModbusUnit(profile, unit=device.unit, rename=device.rename, fixed=fixed, random=random)
         self._devices.append(device)
 
     @property

@@ -70,7 +70,7 @@ class Line(ServerRequestHandler):
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener, None, None, None)  # type: ignore[no-untyped-call]
         self._listener = listener
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Reply]] = set()
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._before: dict[int, bytes] = {}
         self._built = b""
@@ -114,20 +114,23 @@ class Line(ServerRequestHandler):
             return
         task = asyncio.create_task(self._serve(unit, ask, request), name=f"simulated unit {number} answers")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._served, unit, ask))
 
-    async def _serve(self, unit: Answering, ask: Ask, request: ModbusPDU | None) -> None:
-        reply = _SILENCE
-        try:
-            async with self._turns[ask.unit]:
-                planned = await self._plan(unit, ask, request)
-                if planned.wait:
-                    await asyncio.sleep(planned.wait)
-                whole = await self._carry_out(planned)
-                reply = planned if whole else replace(planned, fate=Fate.SPOILT)
-        finally:
-            # a client that is gone before its answer went out did not get it
-            unit.served.count(ask, reply)
+    def _served(self, unit: Answering, ask: Ask, task: asyncio.Task[Reply]) -> None:
+        """Count a request that is over; a client that was gone before its answer went out did not get it."""
+        self._tasks.discard(task)
+        unit.served.count(ask, _SILENCE if task.cancelled() or task.exception() else task.result())
+        if not task.cancelled():
+            task.result()
+
+    async def _serve(self, unit: Answering, ask: Ask, request: ModbusPDU | None) -> Reply:
+        """Deal with one request; what became of it."""
+        async with self._turns[ask.unit]:
+            reply = await self._plan(unit, ask, request)
+            if reply.wait:
+                await asyncio.sleep(reply.wait)
+            whole = await self._carry_out(reply)
+        return reply if whole else replace(reply, fate=Fate.SPOILT)
 
     async def _plan(self, unit: Answering, ask: Ask, request: ModbusPDU | None) -> Reply:
         if self._listener.resets:

@@ -139,6 +139,7 @@ class ModbusHost:
             bound.close()
             raise OSError(f"{self.host}:{self.port} can't be listened on: is the port taken?")
         self._server = server
+        self.settle()
         return self.host, self.port
 
     def settle(self) -> None:

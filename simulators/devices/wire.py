@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
@@ -121,7 +121,10 @@ def honest(frame: bytes) -> Reply:
 
 
 class Wire:
-    """The faults that are on at one unit. `home`: the function code that reads the table which it uses most."""
+    """The faults that are on at one unit. `home`: the function code that reads the table which it uses most.
+
+    `seconds` is the time of the simulation, which its owner lets go on; what a fault makes a client wait is real time.
+    """
 
     def __init__(self, random: Random, *, home: int = 3) -> None:
         self.seconds = 0.0
@@ -131,21 +134,19 @@ class Wire:
         self._twin = False
 
     @property
-    def on(self) -> frozenset[str]:
+    def on(self) -> Set[str]:
         """The faults that are on."""
-        return frozenset(self._on)
+        return self._on.keys()
 
     def begin(self, fault: str, params: Mapping[str, float]) -> None:
         """A fault begins, with every param that the repertoire names for it; ValueError for an unknown one."""
-        if fault not in FAULTS:
-            raise ValueError(f"no fault {fault!r} of a device; known: {', '.join(sorted(FAULTS))}")
+        _check(fault)
         self._on[fault] = params
         self._since[fault] = self.seconds
 
     def end(self, fault: str) -> None:
         """A fault ends (nothing if it is not on); ValueError for an unknown one."""
-        if fault not in FAULTS:
-            raise ValueError(f"no fault {fault!r} of a device; known: {', '.join(sorted(FAULTS))}")
+        _check(fault)
         self._on.pop(fault, None)
         self._since.pop(fault, None)
 
@@ -168,6 +169,8 @@ class Wire:
     def reply(self, ask: Ask, frame: bytes, before: bytes = b"") -> Reply:
         """What becomes of the honest answer `frame`. `before`: the one to the request before on this connection."""
         reply = honest(frame)
+        if not self._on:
+            return reply
         for fault, play in PLAYS.items():
             if fault in self._on and reply.fate is not Fate.DROPPED:
                 turn = Turn(fault, ask, self._on[fault], self._random, before, home=self._home, twin=self._twin)
@@ -190,6 +193,11 @@ class Turn:
 
 
 Play = Callable[[Reply, Turn], Reply]
+
+
+def _check(fault: str) -> None:
+    if fault not in FAULTS:
+        raise ValueError(f"no fault {fault!r} of a device; known: {', '.join(sorted(FAULTS))}")
 
 
 def _touched(reply: Reply, turn: Turn) -> Reply:
