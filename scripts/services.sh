@@ -15,6 +15,8 @@ want mosquitto_pub mosquitto-clients
 want influxd influxdb
 want initdb postgresql
 want chromium chromium
+want cc "gcc libc6-dev"
+[ -e /usr/include/modbus/modbus.h ] || missing="$missing libmodbus-dev"
 [ -n "$(ls /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc 2>/dev/null)" ] || missing="$missing fonts-noto-cjk"
 
 [ -z "$missing" ] && exit 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from facility.catalog import Catalog
 from facility.config import Site
@@ -24,11 +25,20 @@ that the same seed gives the same readings however time was portioned."""
 FINE = 30.0
 """Seconds that are played at most in one go; what is longer is leapt over first."""
 
+Attempt = Callable[[str, Callable[[], None]], None]
+"""(asset, what its model is to do): does it, or looks after what comes of it."""
+
+
+def _plainly(_asset: str, act: Callable[[], None]) -> None:
+    act()
+
 
 class Building:
     """The hardware of a site: one model per asset whose class has one.
 
-    It is the stage for faults of assets and of points, and for acts.
+    It is the stage for faults of assets and of points, and for acts. `attempt` is how each model is made to go on and
+    to show its values; whoever runs it may put in one that survives a model that raises. Such a model shows what it
+    showed last.
     """
 
     def __init__(
@@ -39,6 +49,8 @@ class Building:
         self.supply = maker.supply
         made = {asset.id: model for asset in site.assets.values() if (model := maker.model(asset))}
         self.models: dict[str, Model] = dict(sorted(made.items(), key=lambda item: self._depth(item[0]), reverse=True))
+        self.attempt: Attempt = _plainly
+        self._shown: dict[str, dict[str, Value]] = {asset: {} for asset in self.models}
         self._points = _kinds(site, catalog)
         self._lifts = [model for model in self.models.values() if isinstance(model, Elevator)]
         self._panels = [model for model in self.models.values() if isinstance(model, FirePanel)]
@@ -69,14 +81,14 @@ class Building:
         while self._owed >= self._quantum - 1e-6:
             self._owed -= self._quantum
             self._join()
-            for model in self.models.values():
-                model.step(self._quantum)
+            for asset, model in self.models.items():
+                self.attempt(asset, partial(model.step, self._quantum))
             self.supply.step(self._quantum)
 
     def leap(self, dt: float) -> None:
         """Let `dt` seconds go by unwatched: what drifts goes on."""
-        for model in self.models.values():
-            model.leap(dt)
+        for asset, model in self.models.items():
+            self.attempt(asset, partial(model.leap, dt))
 
     def set_epoch(self, epoch: float) -> None:
         """Set every device's clock (s since 1970)."""
@@ -85,7 +97,9 @@ class Building:
 
     def values(self) -> dict[str, dict[str, Value]]:
         """Asset -> canonical values."""
-        return {asset: model.values() for asset, model in self.models.items()}
+        for asset in self.models:
+            self.attempt(asset, partial(self._show, asset))
+        return dict(self._shown)
 
     def begin(self, action: Action) -> None:
         """A fault begins; ValueError for an unknown asset or fault."""
@@ -102,6 +116,9 @@ class Building:
     def inject(self, asset: str, fault: str, **params: float) -> None:
         """Begin a fault of an asset; ValueError for an unknown asset or fault."""
         self._known(asset).inject(fault, **params)
+
+    def _show(self, asset: str) -> None:
+        self._shown[asset] = self.models[asset].values()
 
     def _known(self, asset: str) -> Model:
         if asset not in self.models:

@@ -9,10 +9,11 @@ import asyncio
 import dataclasses
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from functools import partial
+from typing import Protocol
 
 from facility.assets import Device
 from facility.bus import Bus, Message
@@ -24,9 +25,10 @@ from facility.hardware import On, Subject
 from facility.points import Kind
 from facility.readings import Value
 from simulators.building import QUANTUM, Building
-from simulators.devices.modbus_server import ModbusHost, ModbusUnit, Served
+from simulators.devices.modbus_devices import ModbusDevices, Ports
 from simulators.devices.native import NativeDevice
 from simulators.devices.natives import NATIVES
+from simulators.devices.wire import Served
 from simulators.faultfile import repertoire
 from simulators.making import points_of
 from simulators.models.model import SLICE
@@ -41,17 +43,8 @@ LEISURE = 10.0
 OUTBOX = 1_000
 """Messages of one device that may wait for the broker."""
 
-FIXED = {
-    "fw-lift-1": {0: 0x4C31, 1: 0x0100},
-    "fw-fire-1": {0: 0x4631, 1: 0x0100},
-    "fw-door-1": {0: 0x4431, 1: 0x0100},
-}
-"""Profile -> registers that identify the map and are no points."""
-
 EVENT_POINTS = (".contact", ".forced", ".held", ".last_reason")
 """What an event-driven door controller tells at once; the rest waits until it is asked."""
-
-Ports = Literal["config", "free"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +79,9 @@ class People(Protocol):
 class Simulation:
     """All simulated devices of a site. `start`, then `run` beside `play`; `stop` in the end.
 
-    `changes`: when discrete and enum points really changed on the wire (the newest 100,000). `served`: what the Modbus
-    devices have answered. `published`, `unpublished`: messages to the broker, and those it was not there for.
+    `changes`: when discrete and enum points really changed on the wire (the newest 100,000). `published`,
+    `unpublished`: messages to the broker, and those it was not there for. `crashed`: device id -> why its simulation
+    broke down; it answers no more, the others go on. An asset that no device reads stands there by its own id.
     """
 
     def __init__(  # noqa: PLR0913 - each is a choice of whoever runs the hardware
@@ -104,13 +98,17 @@ class Simulation:
         self.site, self.speed = site, speed
         quantum = QUANTUM if speed <= LEISURE and step <= 2 * QUANTUM else SLICE
         self.building = Building(site, catalog, seed=seed, epoch=clock.ms() / 1000, quantum=quantum)
+        self.building.attempt = self._attempt
+        self.crashed: dict[str, str] = {}
+        self._broken: set[str] = set()
         self.changes: deque[Change] = deque(maxlen=LOG_LIMIT)
-        self.served = Served()
         self.published = self.unpublished = 0
         self.late = 0
         self._bus, self._clock, self._catalog, self._step = bus, clock, catalog, step
-        self._units: list[tuple[str, ModbusUnit]] = []
-        self._hosts: dict[str, ModbusHost] = {}
+        self._modbus = ModbusDevices(catalog, seed=seed)
+        self._polled = tuple(device for device in site.devices if self._is_polled(device))
+        for device in self._polled:
+            self._modbus.add(device)
         self._natives: list[_Native] = []
         self._truth: dict[str, dict[str, Value]] = {}
         self._watched: dict[str, tuple[str, ...]] = {}
@@ -127,40 +125,42 @@ class Simulation:
     def subjects(self) -> dict[tuple[On, str], Subject]:
         """What can be acted upon, and how; what `load_scenario` wants to know."""
         duties = repertoire().acts_of(On.PEOPLE) if self.people else {}
-        return {
+        assets = {
             key: dataclasses.replace(subject, acts={**subject.acts, **duties})
             for key, subject in self.building.subjects().items()
         }
+        return {**assets, **self._modbus.subjects()}
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
         """Device id -> where it listens, for those that do."""
-        return {device: (host.host, host.port) for device, host in self._hosts.items()}
+        return self._modbus.addresses
+
+    @property
+    def served(self) -> Served:
+        """What all Modbus devices together have served."""
+        return self._modbus.served
+
+    @property
+    def served_by(self) -> Mapping[str, Served]:
+        """Modbus device id -> what it has served."""
+        return {device: unit.served for device, unit in self._modbus.units.items()}
 
     async def start(self, *, ports: Ports = "free") -> dict[str, tuple[str, int]]:
         """Listen; device id -> (host, port). `config` takes the ports of devices.yaml, `free` any that are free.
 
         OSError when a port is taken; then nothing listens.
         """
-        hosts: dict[tuple[str, int], list[Device]] = {}
+        self._values = self.building.values()
         for device in self.site.devices:
-            profile = self._catalog.profiles[device.profile]
             if device.asset not in self.building.models:
                 log.warning("%s: assets of this class are not simulated", device.id)
-            elif profile.protocol == "mqtt":
-                self._add_native(device)
+            elif device.id in self._modbus.units:
+                self._watch(device)
             else:
-                hosts.setdefault((device.host, device.port), []).append(device)
-        self._values = self.building.values()
-        try:
-            for (host, port), devices in hosts.items():
-                units = [self._add_unit(device) for device in devices]
-                server = ModbusHost(host, 0 if ports == "free" else port, units)
-                await server.start()
-                self._hosts.update({device.id: server for device in devices})
-        except OSError:
-            await self.stop()
-            raise
+                self._add_native(device)
+        self._update()
+        await self._modbus.start(ports)
         self._note(self._clock.ms(), self._watched)
         return self.addresses
 
@@ -184,12 +184,18 @@ class Simulation:
 
     def begin(self, action: Action) -> None:
         """A fault begins; ValueError for an unknown subject or fault."""
-        self.building.begin(action)
+        if action.on is On.DEVICE:
+            self._modbus.begin(action)
+        else:
+            self.building.begin(action)
         log.info("%s: %s begins", action.point or action.subject, action.name)
 
     def end(self, action: Action) -> None:
         """A fault ends; ValueError for an unknown subject or fault."""
-        self.building.end(action)
+        if action.on is On.DEVICE:
+            self._modbus.end(action)
+        else:
+            self.building.end(action)
         log.info("%s: %s ends", action.point or action.subject, action.name)
 
     def act(self, action: Action) -> None:
@@ -206,9 +212,7 @@ class Simulation:
 
     async def stop(self) -> None:
         """Stop listening, and say goodbye on the broker."""
-        for host in dict.fromkeys(self._hosts.values()):
-            await host.stop()
-        self._hosts.clear()
+        await self._modbus.stop()
         if self._bus and self._bus.connected:
             for native in self._natives:
                 for message in native.device.bye():
@@ -224,20 +228,53 @@ class Simulation:
         if self.player and self.player.over:
             self._played.set()
         self._values = self.building.values()
-        for asset, unit in self._units:
-            unit.update(self._values[asset])
-        self._note(self._clock.ms(), (asset for asset, _ in self._units))
+        self._update(dt)
+        self._note(self._clock.ms(), (device.asset for device in self._polled))
         for native in self._natives:
-            self._tell(native, now / 1000)
+            if self._is_silent(native.id, native.asset):
+                self._leave(native)
+            else:
+                self._guarded(native.id, partial(self._tell, native, now / 1000))
 
-    def _add_unit(self, device: Device) -> ModbusUnit:
-        profile = self._catalog.profiles[device.profile]
-        fixed = FIXED.get(profile.id)
-        unit = ModbusUnit(profile, unit=device.unit, rename=device.rename, fixed=fixed, served=self.served)
-        unit.update(self._values[device.asset])
-        self._units.append((device.asset, unit))
-        self._watch(device)
-        return unit
+    def _is_polled(self, device: Device) -> bool:
+        return device.asset in self.building.models and self._catalog.profiles[device.profile].protocol == "modbus"
+
+    def _update(self, dt: float = 0.0) -> None:
+        """Bring every polled device's registers up to date, each by itself."""
+        for device in self._polled:
+            unit = self._modbus.units[device.id]
+            unit.wire.seconds += dt
+            self._guarded(device.id, partial(unit.update, self._values[device.asset]))
+            unit.silent = self._is_silent(device.id, device.asset)
+
+    def _is_silent(self, device: str, asset: str) -> bool:
+        return device in self.crashed or self.building.models[asset].silent
+
+    def _attempt(self, asset: str, act: Callable[[], None]) -> None:
+        """Let a model do something; one that raises takes all devices of its asset down with it."""
+        if asset in self._broken:
+            return
+        try:
+            act()
+        except Exception as error:
+            self._broken.add(asset)
+            devices = [device.id for device in self.site.devices if device.asset == asset]
+            self._crash(devices or [asset], error)
+
+    def _guarded(self, device: str, act: Callable[[], None]) -> None:
+        """Let a device do something, unless it has crashed; if it raises, it has."""
+        if device in self.crashed:
+            return
+        try:
+            act()
+        except Exception as error:
+            self._crash([device], error)
+
+    def _crash(self, devices: Sequence[str], error: Exception) -> None:
+        names = ", ".join(devices)
+        log.error("%s: crashed, answers no more; the other devices go on", names, exc_info=error)
+        for device in devices:
+            self.crashed.setdefault(device, f"{type(error).__name__}: {error}")
 
     def _add_native(self, device: Device) -> None:
         make = NATIVES.get(device.profile)
@@ -262,7 +299,7 @@ class Simulation:
         """Log what differs from the last time, for these assets."""
         for asset in dict.fromkeys(assets):
             known, values = self._truth.setdefault(asset, {}), self._values[asset]
-            for key in self._watched[asset]:
+            for key in self._watched.get(asset, ()):
                 value = values.get(key)
                 if key not in known or known[key] != value:
                     if key in known:
@@ -300,6 +337,13 @@ class Simulation:
         for message in messages + fresh:
             self._queue(native, message)
 
+    def _leave(self, native: _Native) -> None:
+        """A device on the broker is gone; what is said then is its last will, if it has one."""
+        if native.greeted:
+            for message in native.device.bye():
+                self._queue(native, message)
+        native.greeted = False
+
     def _queue(self, native: _Native, message: Message) -> None:
         try:
             native.outbox.put_nowait(message)
@@ -331,9 +375,12 @@ class Simulation:
             return
         async with self._bus.subscribe(*native.device.topics, limit=1000) as requests:
             async for request in requests:
-                values: Mapping[str, Value] = self._values[native.asset]
-                for message in native.device.asked(request, values, self._clock.ms() / 1000):
-                    self._queue(native, message)
+                if not self._is_silent(native.id, native.asset):
+                    self._guarded(native.id, partial(self._reply, native, request))
+
+    def _reply(self, native: _Native, request: Message) -> None:
+        for message in native.device.asked(request, self._values[native.asset], self._clock.ms() / 1000):
+            self._queue(native, message)
 
 
 async def run_for(simulation: Simulation, seconds: float | None) -> None:

@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_readings_to_the_byte(demo: tuple[Site, Cat
             values = building.values()
             for asset, unit in units:
                 unit.update(values[asset])
-                images += [list(block.words) for block in unit._blocks.values()]
+                images += [list(block.words) for block in unit.image.blocks.values()]
         return images
 
     assert record(1) == record(1)

@@ -70,6 +70,7 @@ async def test_faults_reach_the_registers_and_the_log(demo: tuple[Site, Catalog]
         assert (change.asset, change.value) == ("EL-01", True)
         assert 0 <= SystemClock().ms() - change.at_ms < 5000
         assert (simulation.served.requests, simulation.served.registers) == (2, 2)
+        assert simulation.served_by["EL-01-gw"].answers == 2
     assert simulation.addresses == {}
 
 
@@ -148,16 +149,15 @@ async def test_a_failing_step_stops_nothing(demo: tuple[Site, Catalog], caplog: 
     site, catalog = demo
     simulation = Simulation(small(site, "EL-01"), catalog, bus=None, clock=SystemClock(), step=0.01)
     await simulation.start()
-    lift = simulation.building.models["EL-01"]
-    real = lift.advance
+    lift, real = simulation.building.models["EL-01"], simulation.building.set_epoch
     broken = [True]
 
-    def advance(dt: float) -> None:
+    def set_epoch(epoch: float) -> None:
         if broken.pop() if broken else False:
             raise ZeroDivisionError("on purpose")
-        real(dt)
+        real(epoch)
 
-    lift.advance = advance  # type: ignore[method-assign]
+    simulation.building.set_epoch = set_epoch  # type: ignore[method-assign]
     async with running(simulation):
         await eventually(lambda: lift.seconds > 0.1)
     assert "a step of the simulated hardware failed" in caplog.text
