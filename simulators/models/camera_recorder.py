@@ -53,14 +53,8 @@ class CameraRecorder(Model):
         self._disks = disks
         self._mean = sum(self._quiet) * (1.0 + 0.5 * MEAN_OCCUPANCY)
         self._holds = days * self._mean
-        self._unseen = 0.0
         self._noise = Wander(random, 0.02, 20.0)
         self._warmth = Wander(random, 0.3, 60.0)
-
-    def ended(self, fault: str) -> None:
-        """The first picture is there again."""
-        if fault == "camera_offline":
-            self._unseen = 0.0
 
     def acted(self, act: str, params: Mapping[str, float]) -> None:  # noqa: ARG002
         """A repair ends its faults."""
@@ -77,8 +71,6 @@ class CameraRecorder(Model):
         empty = sum(self._rate(number) for number in range(1, len(self._quiet) + 1))
         for hour, seconds in cells(self.epoch, dt, self.zone):
             self._mean = lag(self._mean, empty * _busy(hour), seconds, DAY)
-        if self.on("camera_offline"):
-            self._unseen += dt
 
     def _befalls(self, fault: str, number: int) -> bool:
         return self.on(fault) and int(self.param(fault, "camera", 1.0)) == number
@@ -97,7 +89,9 @@ class CameraRecorder(Model):
 
     @property
     def _failing(self) -> float:
-        """How far the failing disk is on its course."""
+        """How far the failing disk, if there is one of that number, is on its course."""
+        if not 1 <= int(self.param("disk_failing", "disk", 2.0)) <= self._disks:
+            return 0.0
         return self.course("disk_failing", self.param("disk_failing", "seconds", 1_209_600.0))
 
     def values(self) -> dict[str, Value]:
@@ -142,7 +136,7 @@ class CameraRecorder(Model):
         return {
             "online": not offline,
             "recording": not offline,
-            "frame_age": self._unseen if offline else 0.1,
+            "frame_age": self.age("camera_offline") if offline else 0.1,
             "bitrate": limited(self._rate(number) * _busy(self.hour) * (1.0 + self._noise.value), 0.0, 65_000.0),
             "fps": 0.0 if offline else FPS,
             "loss": 100.0 if offline else 0.1 + abs(self._noise.value),

@@ -48,7 +48,7 @@ class Chiller(Model):
     def __init__(self, random: Random, *, rated: float = 700.0, setpoint: float = 7.0, epoch: float = 0.0) -> None:
         super().__init__(epoch=epoch)
         self.rated, self.setpoint = rated, setpoint
-        self.enabled, self.compressors = True, 1
+        self.compressors = 1
         self.leaving, self.entering = setpoint, setpoint + 1.5
         self.cw_entering, self.cw_leaving = 26.0, 27.5
         self.cooling = 0.3
@@ -124,9 +124,8 @@ class Chiller(Model):
 
     def _stage(self, load: float, now: float) -> None:
         """A second compressor above half load, one below 40 %; no start before the last one is long enough ago."""
-        wanted = (
-            0 if self.tripped or not self.enabled else 2 if load > (0.40 if self.compressors == STAGES else 0.52) else 1
-        )
+        enough = 0.40 if self.compressors == STAGES else 0.52
+        wanted = 0 if self.tripped else STAGES if load > enough else 1
         if wanted < self.compressors:
             self.compressors = wanted
         elif wanted > self.compressors and self._hold <= 1e-9:
@@ -176,7 +175,7 @@ class Chiller(Model):
             "dev.heartbeat": self.heartbeat(),
             "dev.epoch": int(self.epoch),
             "chiller.status": status,
-            "chiller.on": self.enabled,
+            "chiller.on": True,
             "chiller.remote": True,
             "chiller.alarm": self.tripped != 0,
             "chiller.setpoint": self.setpoint,

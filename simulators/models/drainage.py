@@ -61,7 +61,7 @@ class Pit(Model):
     def began(self, fault: str) -> None:
         """The blocked pump is the next in turn, or it would not be noticed for a while."""
         if fault == "pump_blocked":
-            self.duty = (int(self.param(fault, "pump", 1.0)) - 1) % len(self.pumps)
+            self.duty = self._victim
 
     def ended(self, fault: str) -> None:
         """A person has cleared the pumps and reset their protection."""
@@ -100,9 +100,13 @@ class Pit(Model):
                 usual = max(usual, self.param(fault, "inflow", inflow))
         return usual
 
+    @property
+    def _victim(self) -> int:
+        """Place of the pump that is blocked; a pit with fewer pumps counts round."""
+        return (int(self.param("pump_blocked", "pump", 1.0)) - 1) % len(self.pumps)
+
     def _blocked(self, number: int) -> bool:
-        one = self.on("pump_blocked") and number == int(self.param("pump_blocked", "pump", 1.0)) - 1
-        return one or self.on("pumps_fail")
+        return self.on("pumps_fail") or (self.on("pump_blocked") and number == self._victim)
 
     def _switch(self, now: float) -> None:
         """Start and stop what the floats want, and let a blocked pump trip."""
