@@ -28,6 +28,15 @@ GROUPS: dict[str, Label] = {
     "room": Label("机房环境", "Room"), "sys": Label("机组", "Pump set"), "pump": Label("单泵", "Pumps"),
     "maint": Label("维护", "Service"), "wq": Label("水质", "Water quality"), "sump": Label("集水井", "Sump"),
     "fw": Label("消防给水", "Fire water"), "gw": Label("网关", "Gateway"),
+    "chiller": Label("冷水机组", "Chiller"), "chw": Label("冷冻水", "Chilled water"),
+    "cw": Label("冷却水", "Condenser water"), "evap": Label("蒸发器", "Evaporator"),
+    "cond": Label("冷凝器", "Condenser"), "tower": Label("冷却塔", "Cooling tower"),
+    "outdoor": Label("室外", "Outdoors"), "ahu": Label("空调机组", "Air handler"),
+    "rec": Label("录像机", "Recorder"), "disk": Label("硬盘", "Disks"), "camera": Label("摄像机", "Cameras"),
+    "lux": Label("照度", "Illuminance"), "circuit": Label("照明回路", "Circuits"),
+    "lamp_faults": Label("灯具故障", "Lamp faults"), "emergency": Label("应急照明", "Emergency lighting"),
+    "air": Label("空气", "Air"), "leak": Label("漏水", "Leaks"), "smoke": Label("烟感", "Smoke"),
+    "sensor": Label("传感器", "Sensors"),
 }  # fmt: skip
 """First part of a point key -> the row it stands in; a key of a site's own class shows its first part."""
 
@@ -38,6 +47,11 @@ HEADLINES = {
     "fire_alarm": "cnt.alarm",
     "access_control": "door[1].open_seconds",
     "gateway": "gw.spool_used",
+    "hvac": "chw.leaving_temp",
+    "cctv": "rec.days",
+    "drainage": "sump.level",
+    "lighting": "circuit[1].power",
+    "environment": "air.temp",
 }
 """The one measurement per class that the overview compares across assets."""
 
@@ -60,6 +74,7 @@ _ORANGE = (
     "battery", "bypass", "degraded", "disabled", "held", "inspection", "low", "manual", "not_auto", "offline",
     "over", "phase_missing", "prealarm", "replace", "supervisory", "unbalance", "under", "unknown", "warning", "weak",
     "wrong_sequence", "leak", "moisture", "water", "emergency_power", "fire_return", "firefighter", "earthquake",
+    "covered", "frozen", "blurred", "black", "no_flow", "testing",
 )  # fmt: skip
 _GREEN = (
     "normal",

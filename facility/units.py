@@ -42,6 +42,7 @@ _TABLE = (
     Unit("Hz", "frequency", 1.0, 0.0, "Hz"),
     Unit("/min", "rotation", 1.0, 0.0, "rpm"),
     Unit("/h", "rate", 1.0, 0.0, "/h"),
+    Unit("/s", "rate", 3600.0, 0.0, "/s"),
     Unit("Cel", "temperature", 1.0, 0.0, "°C"),
     Unit("K", "temperature difference", 1.0, 0.0, "K"),
     Unit("Pa", "pressure", 1.0, 0.0, "Pa"),
@@ -77,6 +78,8 @@ _TABLE = (
     Unit("{floor}", "floor", 1.0, 0.0, ""),
     Unit("dB[mW]", "signal", 1.0, 0.0, "dBm"),
     Unit("B", "data", 1.0, 0.0, "B"),
+    Unit("kbit/s", "data rate", 1000.0, 0.0, "kbit/s"),
+    Unit("lx", "illuminance", 1.0, 0.0, "lx"),
 )
 
 UNITS = {unit.code: unit for unit in _TABLE}

@@ -11,10 +11,16 @@ from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.config import Site
 from simulators.models.access_control import AccessController
+from simulators.models.air_handler import AirHandler
 from simulators.models.ats import Ats
 from simulators.models.cabinet import Cabinet
+from simulators.models.camera_recorder import CameraRecorder
+from simulators.models.chiller import Chiller
+from simulators.models.drainage import Pit
 from simulators.models.elevator import Elevator
+from simulators.models.environment import Environment
 from simulators.models.fire_panel import FirePanel
+from simulators.models.lighting import Lighting
 from simulators.models.model import Model
 from simulators.models.power_meter import Meter
 from simulators.models.supply import Supply
@@ -26,7 +32,8 @@ class Maker:
     """Makes models one after the other. Rated values of the ledger set their size.
 
     Rated names: `floors`, `speed` (m/s), `lowest_floor`; `pumps`, `pressure` (MPa), `flow` (m3/h per pump);
-    `load` (kW of a meter's own consumers); `doors`; `zones`, `loops`.
+    `load` (kW of a meter's own consumers); `doors`; `zones`, `loops`; `cooling` (kW), `supply_temp` (Cel); `cameras`,
+    `disks`, `recording_days`; `pit_area` (m2) with `pumps` and `flow` of a drainage pit; `circuits`.
     """
 
     def __init__(self, site: Site, catalog: Catalog, *, seed: int, epoch: float) -> None:
@@ -84,6 +91,40 @@ class Maker:
         """A door controller."""
         return AccessController(self._random(asset.id), doors=int(asset.rated.get("doors", 4)), epoch=self._epoch)
 
+    def hvac(self, asset: Asset) -> Model | None:
+        """Air conditioning, by the points that it shows: chiller plant, air handler."""
+        parts: list[Model] = []
+        if self._shows(asset.id, "chiller.", "chw.", "cw.", "tower."):
+            random, rated = self._random(f"{asset.id}/chiller"), asset.rated.get("cooling", 700.0)
+            parts.append(Chiller(random, rated=rated, epoch=self._epoch))
+        if self._shows(asset.id, "ahu."):
+            random, supply = self._random(f"{asset.id}/ahu"), asset.rated.get("supply_temp", 14.0)
+            parts.append(AirHandler(random, setpoint=supply, epoch=self._epoch))
+        return Cabinet(parts, epoch=self._epoch) if parts else None
+
+    def cctv(self, asset: Asset) -> Model:
+        """A video recorder with its cameras."""
+        rated = asset.rated
+        cameras, disks = int(rated.get("cameras", 16)), int(rated.get("disks", 8))
+        days = rated.get("recording_days", 36.0)
+        return CameraRecorder(self._random(asset.id), cameras=cameras, disks=disks, days=days, epoch=self._epoch)
+
+    def drainage(self, asset: Asset) -> Model:
+        """A drainage pit."""
+        rated = asset.rated
+        pumps, area, flow = int(rated.get("pumps", 2)), rated.get("pit_area", 3.0), rated.get("flow", 20.0)
+        return Pit(self._random(asset.id), pumps=pumps, area=area, flow=flow, epoch=self._epoch)
+
+    def lighting(self, asset: Asset) -> Model:
+        """A lighting controller."""
+        return Lighting(self._random(asset.id), circuits=int(asset.rated.get("circuits", 8)), epoch=self._epoch)
+
+    def environment(self, asset: Asset) -> Model:
+        """A room with as many wireless sensors as its devices show."""
+        keys = self._points.get(asset.id, frozenset())
+        sensors = sum(any(key.startswith(f"sensor[{number}].") for key in keys) for number in range(1, 17))
+        return Environment(self._random(asset.id), sensors=sensors, epoch=self._epoch)
+
     def _meter(self, asset: Asset, above: frozenset[str] = frozenset()) -> Meter:
         """A meter with the meters that it feeds."""
         if asset.id not in self._meters:
@@ -102,6 +143,11 @@ MAKERS: Mapping[str, Callable[[Maker, Asset], Model | None]] = {
     "power": Maker.power,
     "fire_alarm": Maker.fire_alarm,
     "access_control": Maker.access_control,
+    "hvac": Maker.hvac,
+    "cctv": Maker.cctv,
+    "drainage": Maker.drainage,
+    "lighting": Maker.lighting,
+    "environment": Maker.environment,
 }
 """Asset class -> what makes its model."""
 

@@ -21,6 +21,20 @@ PREFERRED: dict[str, tuple[str, ...]] = {
         "panel.fire", "panel.fault", "cnt.alarm", "cnt.fault", "panel.mode", "first_alarm_zone", "panel.supervisory",
         "power.main_fault",
     ),
+    "hvac": (
+        "chiller.status", "chw.leaving_temp", "chw.entering_temp", "chiller.rla", "chiller.capacity", "cond.pressure",
+        "ahu.fan.feedback", "ahu.supply_temp", "ahu.return_temp", "ahu.valve", "ahu.filter_dp", "ahu.co2",
+    ),
+    "cctv": ("rec.days", "rec.cameras_online", "rec.fault", "rec.bitrate", "rec.clock_offset"),
+    "drainage": (
+        "sump.level", "sump.high_float", "pump[1].run", "pump[2].run", "pump[1].fault", "pump[2].fault",
+    ),
+    "lighting": (
+        "circuit[1].on", "circuit[1].power", "lux.outdoor", "lamp_faults", "emergency.battery", "emergency.test",
+    ),
+    "environment": (
+        "air.temp", "air.humidity", "leak[1].water", "smoke[1].alarm", "door[1].contact", "sensor[1].battery",
+    ),
 }  # fmt: skip
 DOOR_FIRST = ("contact", "state", "lock", "forced")
 

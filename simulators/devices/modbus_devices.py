@@ -17,6 +17,11 @@ FIXED = {
     "fw-lift-1": {0: 0x4C31, 1: 0x0100},
     "fw-fire-1": {0: 0x4631, 1: 0x0100},
     "fw-door-1": {0: 0x4431, 1: 0x0100},
+    "fw-chiller-1": {0: 0x4331, 1: 0x0100},
+    "fw-ahu-1": {0: 0x4131, 1: 0x0100},
+    "fw-nvr-1": {0: 0x5631, 1: 0x0100},
+    "fw-drain-1": {0: 0x5031, 1: 0x0100},
+    "fw-light-1": {0: 0x4931, 1: 0x0100},
 }
 """Profile -> registers that identify the map and are no points."""
 

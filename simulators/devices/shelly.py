@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from facility.bus import Message
 from facility.readings import Value
-from simulators.devices.native import message_of, number_of, object_of
+from simulators.devices.gen2 import answer, delta, online, whole
+from simulators.devices.native import number_of
 
 
 class Shelly3em:
@@ -29,9 +30,9 @@ class Shelly3em:
         """Online, and the whole of both components."""
         self._last, self._counted, self._spoken = _em(values), seconds, seconds
         return [
-            Message(f"{self.prefix}/online", b"true", retain=True),
-            message_of(f"{self.prefix}/status/em:0", {"id": 0, **self._last}),
-            message_of(f"{self.prefix}/status/emdata:0", {"id": 0, **_emdata(values)}),
+            online(self.prefix, True),
+            whole(self.prefix, "em:0", self._last),
+            whole(self.prefix, "emdata:0", _emdata(values)),
         ]
 
     def update(self, values: Mapping[str, Value], seconds: float) -> list[Message]:
@@ -43,38 +44,22 @@ class Shelly3em:
         if changed and (sudden or seconds - self._spoken >= 1.0):
             self._last.update(changed)
             self._spoken = seconds
-            messages.append(self._notify("em:0", changed, seconds))
-            messages.append(message_of(f"{self.prefix}/status/em:0", {"id": 0, **now}))
+            messages.append(delta(self.prefix, "em:0", changed, seconds))
+            messages.append(whole(self.prefix, "em:0", now))
         if seconds - self._counted >= self.EVERY:
             self._counted = seconds
             counters = _emdata(values)
-            messages.append(self._notify("emdata:0", counters, seconds))
-            messages.append(message_of(f"{self.prefix}/status/emdata:0", {"id": 0, **counters}))
+            messages.append(delta(self.prefix, "emdata:0", counters, seconds))
+            messages.append(whole(self.prefix, "emdata:0", counters))
         return messages
 
     def asked(self, request: Message, values: Mapping[str, Value], seconds: float) -> list[Message]:  # noqa: ARG002
         """EM.GetStatus and EMData.GetStatus; anything else is refused, as nothing here may be commanded."""
-        asked = object_of(request.payload)
-        source, method = asked.get("src"), asked.get("method")
-        if not isinstance(source, str) or not source:
-            return []
-        frame: dict[str, object] = {"id": asked.get("id"), "src": self.prefix, "dst": source}
-        if method == "EM.GetStatus":
-            frame["result"] = {"id": 0, **_em(values)}
-        elif method == "EMData.GetStatus":
-            frame["result"] = {"id": 0, **_emdata(values)}
-        else:
-            frame["error"] = {"code": 404, "message": f"No handler for {method}"}
-        return [message_of(f"{source}/rpc", frame)]
+        return answer(self.prefix, request, {"EM.GetStatus": _em(values), "EMData.GetStatus": _emdata(values)})
 
     def bye(self) -> list[Message]:
         """The last will."""
-        return [Message(f"{self.prefix}/online", b"false", retain=True)]
-
-    def _notify(self, component: str, changed: Mapping[str, float | None], seconds: float) -> Message:
-        params = {"ts": round(seconds, 2), component: {"id": 0, **changed}}
-        frame = {"src": self.prefix, "dst": f"{self.prefix}/events", "method": "NotifyStatus", "params": params}
-        return message_of(f"{self.prefix}/events/rpc", frame)
+        return [online(self.prefix, False)]
 
     def _differs(self, key: str, value: float | None) -> bool:
         before = self._last.get(key)

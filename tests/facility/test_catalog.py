@@ -18,8 +18,9 @@ def catalog() -> Catalog:
     return load_catalog()
 
 
-def test_the_five_classes_and_the_gateways_own_are_there(catalog: Catalog) -> None:
-    assert set(catalog.classes) == {"elevator", "water_pump", "power", "fire_alarm", "access_control", "gateway"}
+def test_the_shipped_classes_and_the_gateways_own_are_there(catalog: Catalog) -> None:
+    first = {"elevator", "water_pump", "power", "fire_alarm", "access_control", "gateway"}
+    assert set(catalog.classes) == first | {"hvac", "cctv", "drainage", "lighting", "environment"}
     assert catalog.classes["elevator"].label == Label("电梯", "Elevator")
 
 
@@ -72,55 +73,55 @@ def test_a_state_is_found_by_its_code(catalog: Catalog) -> None:
     assert point.state("sideways") is None
 
 
-def own_class(folder: Path, text: str, name: str = "hvac") -> None:
+def own_class(folder: Path, text: str, name: str = "escalator") -> None:
     """A class of the site's own."""
     (folder / "classes").mkdir(exist_ok=True)
     (folder / "classes" / f"{name}.yaml").write_text(text)
 
 
-HVAC = """\
-class: hvac
-labels: {zh: 空调, en: HVAC}
+ESCALATOR = """\
+class: escalator
+labels: {zh: 自动扶梯, en: Escalator}
 points:
-  supply.temp: {kind: analog, unit: Cel, range: [-40, 80], zh: 送风温度, en: Supply temperature}
+  motor.temp: {kind: analog, unit: Cel, range: [-40, 180], zh: 电机温度, en: Motor temperature}
 """
 
 
 def test_a_site_adds_a_class_and_a_profile_for_it(tmp_path: Path) -> None:
-    own_class(tmp_path, HVAC)
+    own_class(tmp_path, ESCALATOR)
     (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles" / "ahu.yaml").write_text(
-        "profile: ahu\nclass: hvac\nlabels: {zh: 空调箱, en: AHU}\nsource: own list\n"
-        "registers:\n  - {point: supply.temp, address: 0, scale: 0.1}\n"
+    (tmp_path / "profiles" / "drive.yaml").write_text(
+        "profile: drive\nclass: escalator\nlabels: {zh: 扶梯控制器, en: Controller}\nsource: own list\n"
+        "registers:\n  - {point: motor.temp, address: 0, scale: 0.1}\n"
     )
     catalog = load_catalog(tmp_path)
-    assert catalog.profiles["ahu"].points == ("supply.temp",)
+    assert catalog.profiles["drive"].points == ("motor.temp",)
     assert "elevator" in catalog.classes
 
 
 def test_an_own_class_takes_the_place_of_a_shipped_one(tmp_path: Path) -> None:
-    own_class(tmp_path, HVAC.replace("class: hvac", "class: hvac_old"), "a")
-    own_class(tmp_path, HVAC, "b")
-    assert {"hvac", "hvac_old"} <= set(load_catalog(tmp_path).classes)
+    own_class(tmp_path, ESCALATOR.replace("class: escalator", "class: escalator_old"), "a")
+    own_class(tmp_path, ESCALATOR, "b")
+    assert {"escalator", "escalator_old"} <= set(load_catalog(tmp_path).classes)
     # a shipped class replaced by one without the points that the shipped profiles map is told, profile by profile
-    own_class(tmp_path, HVAC.replace("class: hvac", "class: elevator"), "c")
+    own_class(tmp_path, ESCALATOR.replace("class: escalator", "class: elevator"), "c")
     with pytest.raises(ConfigError, match=r"the class elevator has no point 'dev\.heartbeat'"):
         load_catalog(tmp_path)
 
 
 def test_two_files_with_one_id_are_refused(tmp_path: Path) -> None:
-    own_class(tmp_path, HVAC, "a")
-    own_class(tmp_path, HVAC, "b")
-    with pytest.raises(ConfigError, match=r"b\.yaml:1: classes: the id 'hvac' is already taken"):
+    own_class(tmp_path, ESCALATOR, "a")
+    own_class(tmp_path, ESCALATOR, "b")
+    with pytest.raises(ConfigError, match=r"b\.yaml:1: classes: the id 'escalator' is already taken"):
         load_catalog(tmp_path)
 
 
 def test_a_profile_of_an_unknown_class_is_refused(tmp_path: Path) -> None:
     (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles" / "ahu.yaml").write_text(
-        "profile: ahu\nclass: hvac\nlabels: {zh: 甲, en: A}\nsource: own\nregisters: []\n"
+    (tmp_path / "profiles" / "drive.yaml").write_text(
+        "profile: drive\nclass: escalator\nlabels: {zh: 甲, en: A}\nsource: own\nregisters: []\n"
     )
-    with pytest.raises(ConfigError, match=r"ahu\.yaml:2: class: there is no asset class 'hvac'"):
+    with pytest.raises(ConfigError, match=r"drive\.yaml:2: class: there is no asset class 'escalator'"):
         load_catalog(tmp_path)
 
 

@@ -18,10 +18,16 @@ from facility.readings import Value
 from simulators.devices.modbus_server import ModbusHost, ModbusUnit
 from simulators.devices.registers import encode
 from simulators.models.access_control import AccessController
+from simulators.models.air_handler import AirHandler
 from simulators.models.ats import Ats
 from simulators.models.cabinet import Cabinet
+from simulators.models.camera_recorder import CameraRecorder
+from simulators.models.chiller import Chiller
+from simulators.models.drainage import Pit
 from simulators.models.elevator import Elevator
+from simulators.models.environment import Environment
 from simulators.models.fire_panel import FirePanel
+from simulators.models.lighting import Lighting
 from simulators.models.model import Model
 from simulators.models.power_meter import Meter
 from simulators.models.supply import Supply
@@ -40,6 +46,11 @@ def model_for(asset_class: str) -> Model:
         "power": Cabinet([Ats(supply), Meter(random, supply, load=40.0), Ups(random, supply)]),
         "fire_alarm": FirePanel(random),
         "access_control": AccessController(random, doors=8),
+        "hvac": Cabinet([Chiller(random), AirHandler(random)]),
+        "cctv": CameraRecorder(random),
+        "drainage": Pit(random, pumps=4),
+        "lighting": Lighting(random),
+        "environment": Environment(random, sensors=1),
     }
     return models[asset_class]
 
@@ -102,12 +113,15 @@ def test_every_register_of_every_shipped_profile_gets_a_value(catalog: Catalog) 
 
 @pytest.mark.parametrize(
     "name",
-    ["fw-lift-1", "grundfos-cim", "eastron-sdm630", "abb-ats022", "apc-smart-ups", "fw-fire-1", "fw-door-1"],
-)
+    [
+        "fw-lift-1", "grundfos-cim", "eastron-sdm630", "abb-ats022", "apc-smart-ups", "fw-fire-1", "fw-door-1",
+        "daikin-microtech3", "fw-chiller-1", "fw-ahu-1", "fw-nvr-1", "fw-drain-1", "fw-light-1", "xy-md1",
+    ],
+)  # fmt: skip
 async def test_a_client_reads_back_what_the_model_shows(catalog: Catalog, name: str) -> None:
     profile = catalog.profiles[name]
     model = model_for(profile.asset_class)
-    for fault in ("confirmed_fire", "forced_open", "vfd_trip"):
+    for fault in ("confirmed_fire", "forced_open", "vfd_trip", "pump_blocked", "camera_covered", "lamp_failures"):
         if fault in model.faults:
             model.inject(fault)
     for _ in range(60):
