@@ -104,7 +104,10 @@ def record(  # noqa: PLR0913, PLR0917 - the command line names every one
     """Read a real device and write a table that `caretaker replay` plays / 读取实际设备并写成可播放的数据表."""
     try:
         interval, length = _duration("--every", every), _duration("--for", for_) if for_ else None
-        found, catalog = _of_site(Path(source), device) if device else _at(source, profile, unit_id, folder)
+        if device or Path(source).is_dir():
+            found, catalog = _of_site(Path(source), device, profile)
+        else:
+            found, catalog = _at(source, profile, unit_id, folder)
         found = replace(found, points=_narrowed(points, found, catalog))
         with out.open("w" if force else "x", encoding="utf-8", newline="") as table:
             rows = asyncio.run(_record(found, catalog, table, every=interval, length=length))
@@ -127,12 +130,17 @@ def _duration(option: str, text: str) -> float:
         raise ConfigError([Problem(option, 0, "", str(error))]) from error
 
 
-def _of_site(folder: Path, name: str) -> tuple[Device, Catalog]:
-    """A polled device of a site; ConfigError when there is none of that name."""
+def _of_site(folder: Path, name: str, profile: str) -> tuple[Device, Catalog]:
+    """A polled device of a site; ConfigError when there is none of that name, or it is given a profile."""
     site, catalog = load_site(folder)
     known = {found.id: found for found in polled(site, catalog)}
+    problems = []
     if name not in known:
-        raise ConfigError([Problem("--device", 0, "", unknown("polled device", name, known))])
+        problems.append(Problem("--device", 0, "", unknown("polled device", name, known)))
+    if profile:
+        problems.append(Problem("--profile", 0, "", "is for an address; the devices of a site have theirs"))
+    if problems:
+        raise ConfigError(problems)
     return known[name], catalog
 
 

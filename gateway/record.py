@@ -90,7 +90,7 @@ class DeviceReader:
                 else:
                     troubles.append(str(error))
         refused = (f"{_names(part)}: {part.error}" for part in self._parts if part.error)
-        return Round(at, values, (*troubles, *refused))
+        return Round(at, values, tuple(dict.fromkeys((*troubles, *refused))))
 
     async def _ask(self, part: _Part) -> dict[str, Value]:
         if self._limits.delay:

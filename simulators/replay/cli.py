@@ -21,6 +21,9 @@ from simulators.replay.columns import Wishes
 from simulators.replay.service import Replay, instant, prepare, refusal
 from simulators.replay.table import Table
 
+GAP = 2
+"""A wait between two rows that is so many times the average is worth a word."""
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -88,20 +91,21 @@ def _about(table: Table, summary: Summary, profile: Profile, speed: float) -> It
     span = summary.end - summary.start
     yield (
         f"{table.file}: {summary.rows:,} rows, {instant(summary.start)} to {instant(summary.end)}: "
-        f"{spoken(span)}, played in {spoken(span / speed)}"
+        f"{spoken(span)}, played in {spoken(span / speed)} at speed {speed:g}"
     )
     yield "".join(f"  {column.name} -> {column.point}\n" for column in table.columns).rstrip()
-    left = [key for key in profile.points if key not in {column.point for column in table.columns}]
+    given = {column.point for column in table.columns}
+    left = [register.point for register in profile.registers if not register.view and register.point not in given]
     if left:
-        yield f"  not available, as no column gives them: {len(left)} of {len(profile.points)} points"
+        yield f"  points without a column, not available: {len(left)} of {len(left) + len(given)}"
     if summary.empty:
-        yield f"  {summary.empty:,} cells are empty: no value"
+        yield f"  cells without a value, not available: {summary.empty:,}"
     if summary.backward:
-        yield f"  {summary.backward:,} rows are earlier than one above them: played at once"
-    if summary.gap > 2 * summary.interval:
-        yield f"  longest gap {spoken(summary.gap)}: the last values stand"
+        yield f"  rows earlier than one above them, played at once: {summary.backward:,}"
+    if summary.gap > GAP * summary.interval:
+        yield f"  longest time between two rows: {spoken(summary.gap)}; the last values stand"
     for key, count in summary.outside.items():
-        yield f"  {key}: {count:,} values are outside its range; a gateway will take them for bad. Is the unit right?"
+        yield f"  values outside the range of {key}: {count:,}; a gateway takes them for bad. Is the unit right?"
 
 
 async def _serve(host: ModbusHost, play: Replay, *, loop: bool) -> None:

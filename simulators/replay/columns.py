@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ class _Resolver:
         mapping = self._pairs(MAP, self.wishes.map, "column=point")
         separator = self._separator(head, [column for column, _ in mapping])
         try:
-            self.names = tuple(name.strip() for name in split(head, separator))
+            self.names = tuple(_printable(name).strip() for name in split(head, separator))
         except csv.Error as error:
             self._wrong(self.file, f"the first line: {error}", 1)
         if not any(self.names):
@@ -167,7 +168,16 @@ class _Resolver:
         found: dict[str, float] = {}
         for name, text in self._pairs(SCALE, self.wishes.scale, "column=factor"):
             try:
-                found[name] = float(text)
+                factor = float(text)
             except ValueError:
-                self._wrong(SCALE, f"{name}: {text!r} is no number")
+                factor = 0.0
+            if factor and math.isfinite(factor):
+                found[name] = factor
+            else:
+                self._wrong(SCALE, f"{name}: {text!r} is no factor")
         return found
+
+
+def _printable(name: str) -> str:
+    """Names are told to people: nothing in them may steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in name)

@@ -30,6 +30,8 @@ class Instants:
                 self._by_form(_PROBE.strftime(form))
             except ValueError as error:
                 raise ValueError(f"{form!r} is no time format such as '%d/%m/%Y %H:%M:%S': {error}") from error
+            if "%" not in form:
+                raise ValueError(f"{form!r} is no time format such as '%d/%m/%Y %H:%M:%S'")
 
     def read(self, text: str) -> float:
         """Seconds since 1970 UTC; ValueError when the text is no time of the column's form."""

@@ -99,20 +99,24 @@ class Replay:
     ) -> None:
         self._path, self._table, self._summary = path, table, summary
         self._unit, self._clock, self._speed = unit, clock, speed
+        self._told = 0.0
         unit.update(summary.first)
 
     async def run(self, say: Say, *, loop: bool = False) -> None:
         """Play to the end of the file, or again and again; TableError when the file is no longer what it was."""
+        self._told = self._clock.monotonic()
         while True:
             await self._play(say)
             if not loop:
                 return
-            say("from the beginning again")
+            if self._clock.monotonic() - self._told >= PLAYED:
+                self._told = self._clock.monotonic()
+                say("from the beginning again")
 
     async def _play(self, say: Say) -> None:
         """Once through the file. The registers are brought up to date just before clients get a turn."""
         clock, begin = self._clock, self._clock.monotonic()
-        told, burst, rows = begin, 0, 0
+        burst, rows = 0, 0
         now: Mapping[str, Value] = self._summary.first
         with opened(self._path) as file:
             for at, values in self._table.rows(file.lines, _changed):
@@ -121,8 +125,8 @@ class Replay:
                 burst += 1
                 if wait > 0 or burst >= BURST:
                     self._unit.update(now)
-                    if moment - told >= PLAYED or wait >= PLAYED:
-                        told = moment
+                    if moment - self._told >= PLAYED or wait >= PLAYED:
+                        self._told = moment
                         say(self._progress(rows, at, wait))
                     await clock.sleep(wait)
                     burst = 0
