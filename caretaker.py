@@ -21,12 +21,14 @@ import api.cli
 import dashboards.cli
 import gateway.cli
 import simulators.cli
+import simulators.replay.cli
 from caretaker_demo import Demo, Options, conclude, open_demo, play, scenario_file
 from caretaker_roles import ROLES, House, check_roles, open_house
 from facility.catalog import Catalog, read_catalog
 from facility.clock import SystemClock
 from facility.config import Site, load_site
 from facility.config import schema as site_schema
+from facility.duration import seconds
 from facility.errors import CaretakerError, ConfigError, Problem
 from gateway.check import check as check_cycles
 from rules.compiled import Rulebook
@@ -169,12 +171,10 @@ def _fail(message: str) -> NoReturn:
 
 def _seconds(text: str) -> float:
     """60s, 5m, 2h or plain seconds."""
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
-    with suppress(ValueError):
-        if float(number) > 0:
-            return float(number) * unit
-    raise typer.BadParameter(f"{text!r} is no duration, such as 60s or 5m")
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _until_stopped(work: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -200,7 +200,9 @@ def _until_stopped(work: Callable[[], Coroutine[None, None, None]]) -> None:
 
 
 app.command("plan")(gateway.cli.plan)
+app.command("record")(gateway.cli.record)
 app.command("simulate")(simulators.cli.simulate)
+app.command("replay")(simulators.replay.cli.replay)
 app.add_typer(api.cli.user_app, name="user", help="People who may log in.")
 app.add_typer(api.cli.token_app, name="token", help="Tokens for programs.")
 app.add_typer(dashboards.cli.app, name="dashboards", help="Grafana boards as code.")

@@ -44,6 +44,10 @@ MEANING = {
     11: "gateway target failed to respond",
 }
 """Modbus exception codes."""
+REFUSALS = frozenset({1, 2, 3})
+"""Codes of a device that does not have what it was asked for."""
+DEAD = frozenset({10, 11})
+"""Codes by which a device in between says that it gets no answer itself."""
 
 _SILENT = 3
 """Time-outs in a row, of whatever unit, after which a connection is taken for dead."""

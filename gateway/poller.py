@@ -18,7 +18,7 @@ from facility.readings import Quality
 from facility.wire import DeviceStatus
 from gateway.driver import Sink
 from gateway.health import State
-from gateway.modbus import ModbusConnection
+from gateway.modbus import DEAD, REFUSALS, ModbusConnection
 from gateway.unit import PATIENCE, RETRY_REFUSED, Job, Unit, Watched
 
 STAGGER = 1.0
@@ -27,8 +27,6 @@ SHARE = 0.1
 """Of a connection's time, for units that are down."""
 EXTRA = 32
 """Requests that one poll may add to find out what a device refuses."""
-_REFUSALS = frozenset({1, 2, 3})
-_DEAD = frozenset({10, 11})
 
 
 class ModbusPoller:
@@ -142,9 +140,9 @@ class ModbusPoller:
                 await self._block(job.unit, block, sink)
                 good += 1
             except DeviceError as error:
-                if error.kind != "exception" or error.code in _DEAD:
+                if error.kind != "exception" or error.code in DEAD:
                     raise
-                if error.code not in _REFUSALS:
+                if error.code not in REFUSALS:
                     errors.append(error)
                     self._stumbled(job.unit, block, error, sink)
                     continue

@@ -153,7 +153,7 @@ async def test_the_simulation_serves_it_all_with_the_magic_words_of_its_maps(mor
     try:
         assert set(addresses) == {f"d{number}" for number in range(1, 8)}
         simulation.tick(0.5)
-        units = dict(simulation._units)
+        units = {device.asset: simulation._modbus.units[device.id] for device in simulation._polled}
         for asset, magic in (
             ("CH-01", 0x4331),
             ("AH-01", 0x4131),

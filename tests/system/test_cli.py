@@ -31,6 +31,12 @@ def test_a_starter_site_has_no_problems(tmp_path: Path) -> None:
     assert "not empty" in again.stderr
 
 
+def test_record_and_replay_are_joined() -> None:
+    told = caretaker("replay", "no-such-table.csv", "--profile", "grundfos-cim", "--port", "0")
+    assert (told.returncode, told.stderr) == (1, "no-such-table.csv: can't be opened: No such file or directory\n")
+    assert caretaker("record", "--help").returncode == 0
+
+
 def test_every_mistake_is_told_at_once_and_nothing_starts(tmp_path: Path) -> None:
     folder = tmp_path / "site"
     caretaker("init", str(folder))

@@ -1,0 +1,1 @@
+"""Recorded tables played as live devices."""
