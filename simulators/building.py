@@ -11,7 +11,9 @@ from facility.readings import Value
 from simulators.faultfile import On, repertoire
 from simulators.making import Maker, points_of
 from simulators.models.access_control import AccessController
+from simulators.models.cabinet import Cabinet
 from simulators.models.elevator import Elevator
+from simulators.models.feed import motors_run
 from simulators.models.fire_panel import FirePanel
 from simulators.models.model import Model
 from simulators.scenario import Action, Subject
@@ -34,13 +36,18 @@ class Building:
     ) -> None:
         self._site, self._quantum, self._owed = site, quantum, 0.0
         maker = Maker(site, catalog, seed=seed, epoch=epoch)
-        self.supply = maker.supply
+        self.supply = maker.network.supply
         made = {asset.id: model for asset in site.assets.values() if (model := maker.model(asset))}
         self.models: dict[str, Model] = dict(sorted(made.items(), key=lambda item: self._depth(item[0]), reverse=True))
         self._points = _kinds(site, catalog)
         self._lifts = [model for model in self.models.values() if isinstance(model, Elevator)]
         self._panels = [model for model in self.models.values() if isinstance(model, FirePanel)]
         self._doors = [model for model in self.models.values() if isinstance(model, AccessController)]
+        self._fed = [
+            (model, maker.network.inlet(site.assets[name]))
+            for name, model in self.models.items()
+            if not isinstance(model, Cabinet)
+        ]
 
     def subjects(self) -> dict[tuple[On, str], Subject]:
         """Every simulated asset with what can be done to it and to its points."""
@@ -66,13 +73,15 @@ class Building:
         self._owed += dt
         while self._owed >= self._quantum - 1e-6:
             self._owed -= self._quantum
+            self.supply.step(self._quantum)
             self._join()
             for model in self.models.values():
                 model.step(self._quantum)
-            self.supply.step(self._quantum)
 
     def leap(self, dt: float) -> None:
         """Let `dt` seconds go by unwatched: what drifts goes on."""
+        self.supply.leap(dt)
+        self._join()
         for model in self.models.values():
             model.leap(dt)
 
@@ -113,8 +122,12 @@ class Building:
             lift.fire = fire
         for controller in self._doors:
             controller.fire = fire
+        for model, source in self._fed:
+            volts = source.volts
+            model.powered = motors_run(volts)
+            if isinstance(model, FirePanel):
+                model.mains = volts[0]
         for panel in self._panels:
-            panel.mains = self.supply.bus[0]
             panel.lifts_home = all(lift.home for lift in self._lifts) if self._lifts else None
             panel.doors_released = all(controller.released for controller in self._doors) if self._doors else None
 

@@ -43,6 +43,8 @@ FIXED = {
     "fw-lift-1": {0: 0x4C31, 1: 0x0100},
     "fw-fire-1": {0: 0x4631, 1: 0x0100},
     "fw-door-1": {0: 0x4431, 1: 0x0100},
+    "fw-gen-1": {0: 0x4731, 1: 0x0100},
+    "fw-board-1": {0: 0x4231, 1: 0x0100},
 }
 """Profile -> registers that identify the map and are no points."""
 
