@@ -11,7 +11,6 @@ from facility.readings import Value
 from simulators.faultfile import On, repertoire
 from simulators.making import Maker, points_of
 from simulators.models.access_control import AccessController
-from simulators.models.cabinet import Cabinet
 from simulators.models.elevator import Elevator
 from simulators.models.feed import motors_run
 from simulators.models.fire_panel import FirePanel
@@ -46,7 +45,7 @@ class Building:
         self._fed = [
             (model, maker.network.inlet(site.assets[name]))
             for name, model in self.models.items()
-            if not isinstance(model, Cabinet)
+            if site.assets[name].asset_class != "power"
         ]
 
     def subjects(self) -> dict[tuple[On, str], Subject]:

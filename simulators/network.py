@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Protocol
 
 from facility.assets import Asset
 from facility.config import Site
@@ -21,22 +22,28 @@ from simulators.models.ups import Ups
 BOARD = ("breaker[", "busbar.", "residual_current")
 """Points by which a board is known whose inside is watched."""
 
-MOST_BREAKERS = 32
+MOST_BREAKERS, MOST_BLOCKS = 32, 64
+"""As many breakers and batteries as the class has numbers for."""
+
+
+class Shows(Protocol):
+    """Whether a device of an asset maps a point that begins so."""
+
+    def __call__(self, asset: str, *prefixes: str) -> bool:
+        """Whether it does, for any of the prefixes."""
+        ...
 
 
 class Network:
     """Makes the models of power assets around one Supply.
 
-    `shows` says whether a device of an asset maps a point that begins so, `random` gives the numbers for a name. What
-    an asset hangs on is its first parent of class power: behind that one's breaker for it, where the board has any.
-    A transfer switch has its parent as source 1. What has no such parent hangs on the mains if it is a power asset,
-    and else on the bus behind the transfer switch.
+    `random` gives the random numbers for a name. What an asset hangs on is its first parent of class power: behind
+    that one's breaker for it, where the board has any. A transfer switch has its parent as source 1. What has no such
+    parent hangs on the mains if it is a power asset, and else on the bus behind the transfer switch.
     """
 
-    def __init__(
-        self, site: Site, shows: Callable[..., bool], random: Callable[[str], Random], *, epoch: float
-    ) -> None:
-        self._site, self._shows, self._random, self._epoch = site, shows, random, epoch
+    def __init__(self, site: Site, shows: Shows, random: Callable[[str], Random], *, epoch: float) -> None:
+        self._shows, self._random, self._epoch = shows, random, epoch
         self.supply = Supply(random("supply"))
         self._fed: dict[str, list[Asset]] = {}
         for asset in site.assets.values():
@@ -100,4 +107,4 @@ class Network:
 
     def _ups(self, asset: Asset, source: Source) -> Ups:
         va, blocks = asset.rated.get("va", 20_000.0), int(asset.rated.get("battery_blocks", 4))
-        return Ups(self._random(f"{asset.id}/ups"), source, va=va, blocks=min(blocks, 64), epoch=self._epoch)
+        return Ups(self._random(f"{asset.id}/ups"), source, va=va, blocks=min(blocks, MOST_BLOCKS), epoch=self._epoch)

@@ -119,7 +119,8 @@ class Board(Model):
         own = self.meter.own_current / max(1, sum(not breaker.tripped for breaker in self._own))
         for number, breaker in enumerate(self.breakers, 1):
             key = f"breaker[{number}]."
-            current = max(breaker.load.currents()) if breaker.load else own
+            load = breaker.load
+            current = own if load is None else 0.0 if load.islanded else max(load.currents())
             found[key + "position"] = int(Position.TRIPPED if breaker.tripped else Position.CLOSED)
             found[key + "trip_cause"] = breaker.cause
             found[key + "current"] = 0.0 if breaker.tripped else current

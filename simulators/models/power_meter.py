@@ -61,7 +61,8 @@ class Meter(Model):
         self.full_load: float = load + sum(feeder.full_load for feeder in self.feeders)
         self._volts: Sequence[float] = source.volts
         self._load = load
-        self._share = [1 / 3 * (1 + random.uniform(-0.03, 0.03)) for _ in PHASES]
+        uneven = [1 + random.uniform(-0.03, 0.03) for _ in PHASES]
+        self._share = [one / sum(uneven) for one in uneven]
         self._wander = Wander(random, 0.05, 60.0)
         self._noise = Wander(random, 0.3, 8.0)
         self._own = [0.0, 0.0, 0.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from random import Random
 
@@ -18,6 +19,9 @@ FAN_AT, ALARM_AT, TRIP_AT = 100.0, 130.0, 150.0
 DEAD_BAND = 10.0
 """K below a set point at which fans and alarm go off again, and the trip may be reset."""
 
+FANS_OFF = FAN_AT - DEAD_BAND
+"""Cel below which the fans stop."""
+
 AMBIENT, IDLE, FULL = 28.0, 72.0, 80.0
 """Cel of the room, and of the windings at no load and at the day's peak of 60 %."""
 
@@ -25,6 +29,7 @@ SLOW, COOLED = 7200.0, 1200.0
 """Seconds in which the windings follow the load, by themselves and with fans."""
 
 FAN_CURRENT = 2.4
+"""A of the fans together."""
 
 
 class Transformer(Model):
@@ -36,7 +41,7 @@ class Transformer(Model):
     def __init__(self, random: Random, supply: Supply, *, epoch: float = 0.0) -> None:
         super().__init__(epoch=epoch)
         self.supply = supply
-        self.temp, self.highest = FULL, FULL
+        self.temp = FULL
         self.fan = self.alarm = self.tripped = False
         self._fan_seconds = 1_260.0 * 3600
         self._noise = Wander(random, 0.2, 20.0)
@@ -55,20 +60,16 @@ class Transformer(Model):
         self._noise.step(dt)
 
     def drift(self, dt: float) -> None:
-        """Windings follow the load; overloaded and without fans they rise evenly until the trip."""
-        if self.on("transformer_over_temperature") and not self.tripped:
-            rate = self.param("transformer_over_temperature", "rate", 1.2) / 60
-            rising = min(dt, max(0.0, TRIP_AT - self.temp) / rate)
-            self.temp += rate * rising
-            self._follow(rising)
-            dt -= rising
-            if self.temp >= TRIP_AT - 1e-9:
-                self._switch(tripped=True)
-        if dt > 0.0 and not (self.on("transformer_over_temperature") and not self.tripped):
-            loaded = is_alive(self.supply.mains) and not self.tripped
-            target = IDLE + (FULL - IDLE) * OFFICE.mean(self.hour, dt) if loaded else AMBIENT
-            self.temp = lag(self.temp, target, dt, COOLED if self.fan and not self.on_fan_failure else SLOW)
-            self._follow(dt)
+        """Windings follow the load; overloaded and without fans they rise evenly until the trip.
+
+        A long time is cut where the fans start or stop, so that their hours are right.
+        """
+        while dt > 1e-9:
+            leg = self._rise(dt) if self._rising else self._settle(dt)
+            self._fan_seconds += leg if self.fan else 0.0
+            self.fan = self.temp >= (FANS_OFF if self.fan else FAN_AT)
+            self.alarm = self.temp >= (ALARM_AT - DEAD_BAND if self.alarm else ALARM_AT)
+            dt -= leg
 
     @property
     def on_fan_failure(self) -> bool:
@@ -98,11 +99,32 @@ class Transformer(Model):
             "tx.trip_setpoint": TRIP_AT,
         }
 
-    def _follow(self, dt: float) -> None:
-        """The controller's relays, with their dead band."""
-        self._fan_seconds += dt if self.fan else 0.0
-        self.fan = self.temp >= (FAN_AT - DEAD_BAND if self.fan else FAN_AT)
-        self.alarm = self.temp >= (ALARM_AT - DEAD_BAND if self.alarm else ALARM_AT)
+    @property
+    def _rising(self) -> bool:
+        return self.on("transformer_over_temperature") and not self.tripped
+
+    def _rise(self, dt: float) -> float:
+        """Rise to the next set point, or for `dt`; the seconds that it took."""
+        rate = self.param("transformer_over_temperature", "rate", 1.2) / 60
+        goal = FAN_AT if self.temp < FAN_AT else TRIP_AT
+        leg = min(dt, (goal - self.temp) / rate)
+        self.temp = goal if leg < dt else min(goal, self.temp + rate * leg)
+        if self.temp >= TRIP_AT:
+            self._switch(tripped=True)
+        return leg
+
+    def _settle(self, dt: float) -> float:
+        """Follow the load until the fans stop, or for `dt`; the seconds that it took."""
+        loaded = is_alive(self.supply.mains) and not self.tripped
+        target = IDLE + (FULL - IDLE) * OFFICE.mean(self.hour, dt) if loaded else AMBIENT
+        tau = COOLED if self.fan and not self.on_fan_failure else SLOW
+        if self.fan and target < FANS_OFF < self.temp:
+            leg = tau * math.log((self.temp - target) / (FANS_OFF - target))
+            if leg < dt:
+                self.temp = FANS_OFF - 1e-6
+                return leg
+        self.temp = lag(self.temp, target, dt, tau)
+        return dt
 
     def _switch(self, *, tripped: bool) -> None:
         """Open or close the breaker of the transformer."""

@@ -132,6 +132,7 @@ def test_a_switch_behind_a_main_board_is_no_load_of_it_while_on_the_generator(wh
     values = building.values()
     assert (values["PM-01"]["ats.src1_ok"], values["PM-01"]["ats.position"]) == (False, 2)
     assert number(values["PM-01"], "p.total") > 60
+    assert values["LV-01"]["breaker[1].current"] == 0
     assert number(values["LV-01"], "p.total") == pytest.approx(70, abs=8)
     building.models["LV-01"].act("reset_breaker", breaker=1.0)
     building.step(20)

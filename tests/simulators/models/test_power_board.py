@@ -78,6 +78,8 @@ def test_w08_ends_with_fans_that_cool() -> None:
     values = plant.values()
     assert number(values, "tx.temp_max") == pytest.approx(80, abs=4)
     assert values["tx.fan"] is False
+    ran = number(values, "tx.fan_hours") - number(Plant().values(), "tx.fan_hours")
+    assert ran == pytest.approx((45 - 20 / 1.2 + 35) / 60, abs=0.2), "without flow, then until 90 degrees"
     tripped = heated(60)
     tripped.transformer.end(HOT)
     values = tripped.run(10)
