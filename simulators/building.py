@@ -14,6 +14,7 @@ from simulators.faultfile import repertoire
 from simulators.making import Maker, points_of
 from simulators.models.access_control import AccessController
 from simulators.models.elevator import Elevator
+from simulators.models.feed import motors_run
 from simulators.models.fire_linkage import DOORS, LIFTS
 from simulators.models.fire_panel import FirePanel
 from simulators.models.model import Model
@@ -46,7 +47,7 @@ class Building:
     ) -> None:
         self._site, self._quantum, self._owed = site, quantum, 0.0
         maker = Maker(site, catalog, seed=seed, epoch=epoch)
-        self.supply = maker.supply
+        self.supply = maker.network.supply
         made = {asset.id: model for asset in site.assets.values() if (model := maker.model(asset))}
         self.models: dict[str, Model] = dict(sorted(made.items(), key=lambda item: self._depth(item[0]), reverse=True))
         self.attempt: Attempt = _plainly
@@ -55,6 +56,11 @@ class Building:
         self._lifts = [model for model in self.models.values() if isinstance(model, Elevator)]
         self._panels = [model for model in self.models.values() if isinstance(model, FirePanel)]
         self._doors = [model for model in self.models.values() if isinstance(model, AccessController)]
+        self._fed = [
+            (model, maker.network.inlet(site.assets[name]))
+            for name, model in self.models.items()
+            if site.assets[name].asset_class != "power"
+        ]
 
     def subjects(self) -> dict[tuple[On, str], Subject]:
         """Every simulated asset with what can be done to it and to its points."""
@@ -80,13 +86,15 @@ class Building:
         self._owed += dt
         while self._owed >= self._quantum - 1e-6:
             self._owed -= self._quantum
+            self.supply.step(self._quantum)
             self._join()
             for asset, model in self.models.items():
                 self.attempt(asset, partial(model.step, self._quantum))
-            self.supply.step(self._quantum)
 
     def leap(self, dt: float) -> None:
         """Let `dt` seconds go by unwatched: what drifts goes on."""
+        self.supply.leap(dt)
+        self._join()
         for asset, model in self.models.items():
             self.attempt(asset, partial(model.leap, dt))
 
@@ -131,8 +139,12 @@ class Building:
             lift.fire = any(panel.tells(LIFTS, number) for panel in self._panels)
         for number, controller in enumerate(self._doors):
             controller.fire = any(panel.tells(DOORS, number) for panel in self._panels)
+        for model, source in self._fed:
+            volts = source.volts
+            model.powered = motors_run(volts)
+            if isinstance(model, FirePanel):
+                model.mains = volts[0]
         for panel in self._panels:
-            panel.mains = self.supply.bus[0]
             panel.reported[LIFTS] = [lift.home for lift in self._lifts]
             panel.reported[DOORS] = [controller.released for controller in self._doors]
 

@@ -12,7 +12,6 @@ from facility.catalog import Catalog
 from facility.config import Site
 from simulators.models.access_control import AccessController
 from simulators.models.air_handler import AirHandler
-from simulators.models.ats import Ats
 from simulators.models.cabinet import Cabinet
 from simulators.models.camera_recorder import CameraRecorder
 from simulators.models.chiller import Chiller
@@ -22,26 +21,24 @@ from simulators.models.environment import Environment
 from simulators.models.fire_panel import FirePanel
 from simulators.models.lighting import Lighting
 from simulators.models.model import Model
-from simulators.models.power_meter import Meter
-from simulators.models.supply import Supply
-from simulators.models.ups import Ups
 from simulators.models.water_pump import PumpSet
+from simulators.network import Network
 
 
 class Maker:
     """Makes models one after the other. Rated values of the ledger set their size.
 
     Rated names: `floors`, `speed` (m/s), `lowest_floor`; `pumps`, `pressure` (MPa), `flow` (m3/h per pump);
-    `load` (kW of a meter's own consumers); `doors`; `zones`, `loops`; `cooling` (kW), `supply_temp` (Cel); `cameras`,
-    `disks`, `recording_days`; `pit_area` (m2) with `pumps` and `flow` of a drainage pit; `circuits`.
+    `load` (kW of a meter's own consumers at the day's peak), `breakers` (of a board), `va` and `battery_blocks` (of a
+    UPS); `doors`; `zones`, `loops`; `cooling` (kW), `supply_temp` (Cel); `cameras`, `disks`, `recording_days`;
+    `pit_area` (m2) with `pumps` and `flow` of a drainage pit; `circuits`.
     """
 
     def __init__(self, site: Site, catalog: Catalog, *, seed: int, epoch: float) -> None:
         self._site, self._seed, self._epoch = site, seed, epoch
         self._points = points_of(site, catalog)
         self._zone = zone_of(site.time_zone, epoch)
-        self.supply = Supply(self._random("supply"))
-        self._meters: dict[str, Meter] = {}
+        self.network = Network(site, self._shows, self._random, epoch=epoch)
 
     def model(self, asset: Asset) -> Model | None:
         """The model of an asset, or None when nothing of its class is simulated."""
@@ -72,15 +69,8 @@ class Maker:
         return PumpSet(self._random(asset.id), pumps=pumps, setpoint=pressure, flow=flow, epoch=self._epoch)
 
     def power(self, asset: Asset) -> Model | None:
-        """What stands in a switchboard, by the points that it shows: transfer switch, meter, UPS."""
-        parts: list[Model] = []
-        if self._shows(asset.id, "ats."):
-            parts.append(Ats(self.supply, epoch=self._epoch))
-        if self._shows(asset.id, "u."):
-            parts.append(self._meter(asset))
-        if self._shows(asset.id, "ups."):
-            parts.append(Ups(self._random(f"{asset.id}/ups"), self.supply, epoch=self._epoch))
-        return Cabinet(parts, epoch=self._epoch) if parts else None
+        """What stands in a switchboard: transfer switch, generator, transformer, meter, breakers, UPS."""
+        return self.network.model(asset)
 
     def fire_alarm(self, asset: Asset) -> Model:
         """An addressable panel."""
@@ -124,17 +114,6 @@ class Maker:
         keys = self._points.get(asset.id, frozenset())
         sensors = sum(any(key.startswith(f"sensor[{number}].") for key in keys) for number in range(1, 17))
         return Environment(self._random(asset.id), sensors=sensors, epoch=self._epoch)
-
-    def _meter(self, asset: Asset, above: frozenset[str] = frozenset()) -> Meter:
-        """A meter with the meters that it feeds."""
-        if asset.id not in self._meters:
-            above |= {asset.id}
-            fed = [other for other in self._site.assets.values() if asset.id in other.parents]
-            fed = [other for other in fed if other.asset_class == "power" and other.id not in above]
-            feeders = [self._meter(other, above) for other in fed if self._shows(other.id, "u.")]
-            random, load = self._random(asset.id), asset.rated.get("load", 20.0)
-            self._meters[asset.id] = Meter(random, self.supply, load=load, feeders=feeders, epoch=self._epoch)
-        return self._meters[asset.id]
 
 
 MAKERS: Mapping[str, Callable[[Maker, Asset], Model | None]] = {

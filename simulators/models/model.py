@@ -19,7 +19,8 @@ class Model:
     short pieces; `leap` lets hours go by with `drift` alone.
 
     `epoch` is the device's own clock (s since 1970); the owner may set it before each step. `zone` is the site's
-    distance from UTC in seconds, for what follows the hour of the day.
+    distance from UTC in seconds, for what follows the hour of the day. `powered` is the owner's word whether the board
+    that feeds the device has all its phases.
     """
 
     FAULTS: ClassVar[frozenset[str]] = frozenset()
@@ -31,6 +32,7 @@ class Model:
         self.seconds = 0.0
         self.epoch = epoch
         self.zone = 0.0
+        self.powered = True
         self._since: dict[str, float] = {}
         self._params: dict[str, Mapping[str, float]] = {}
 

@@ -42,6 +42,10 @@ class Wander:
         self.value = limited(value, -3 * self._sigma, 3 * self._sigma)
         return self.value
 
+    def mean(self, dt: float) -> float:
+        """What its mean over the next `dt` seconds is expected to be."""
+        return self.value * self._tau / dt * (1.0 - math.exp(-dt / self._tau)) if dt > 0 else self.value
+
 
 @dataclass(frozen=True, slots=True)
 class Trip:

@@ -1,22 +1,32 @@
-"""The building's supply: mains, generator, transfer switch and the bus behind them; pure.
+"""The building's supply: mains, generating set, transfer switch and the bus behind it; pure.
 
-Every meter, transfer switch and UPS of a site shares one Supply, so that what they show agrees.
+All power assets of a site share one Supply, so that what they show agrees. It is itself the source that hangs behind
+the switch; `incoming` is the source in front of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from enum import IntEnum
 from random import Random
 
+from simulators.models.engine import Engine
+from simulators.models.feed import DEAD, NOMINAL, Source, is_alive
+from simulators.models.model import SLICE
 from simulators.models.physics import Wander, lag
 
-NOMINAL = 228.0
-"""V between phase and neutral, as it is on an ordinary day."""
+START_AFTER, MOVE, RETURN, BACK = 1.0, 2.5, 5.0, 0.6
+"""Seconds from the loss to the start command; of the move to source 2; from the return of the mains to the move back;
+of the move back."""
 
-CRANK, READY, TRANSFER, RETURN, COOL_DOWN = 2.0, 8.0, 11.0, 5.0, 10.0
-"""Seconds after the loss: generator turns, is ready, is on the bus; then from the return of the mains to the transfer
-back, and from there to the generator's stop."""
+SETTLED = 60.0
+"""Seconds in which everything here has come to rest, three attempts to start included."""
+
+SKEW = (-1.0, 0.1, 0.9)
+"""How the three phases lie around their mean: the voltage unbalance by maximum deviation is the factor before it."""
+
+UNBALANCE = 0.008
+"""The ordinary voltage unbalance of the mains."""
 
 
 class Switching(IntEnum):
@@ -30,105 +40,128 @@ class Switching(IntEnum):
 
 
 class Supply:
-    """Mains (source 1), generator (source 2) and the bus.
+    """Mains (source 1), generating set (source 2) and the bus.
 
-    `mains`, `bus`: V of the three phases. The owner switches `lost` (mains gone), `stuck` (the switch does not move),
-    `no_start` (the generator does not start) and `level` (share of the nominal voltage per phase).
+    `mains`, `bus`: V of the three phases. `normal` is what the switch has as source 1; `low` is V on L2 while the
+    mains lack a phase; `testing`: somebody has put the load on source 2 by hand.
     """
 
     def __init__(self, random: Random) -> None:
-        self.lost = self.stuck = self.no_start = False
-        self.level: tuple[float, float, float] = (1.0, 1.0, 1.0)
-        self.mains: list[float] = [NOMINAL, NOMINAL, NOMINAL]
-        self.bus: list[float] = [NOMINAL, NOMINAL, NOMINAL]
-        self.generator = 0.0
-        self.generator_runs = False
-        self.generator_seconds = 0.0
-        self.generator_starts = 58
+        self.lost = self.stuck = self.testing = False
+        self.low: float | None = None
+        self.mains: list[float] = [NOMINAL * (1 + UNBALANCE * skew) for skew in SKEW]
+        self.bus: Sequence[float] = list(self.mains)
+        self.engine = Engine()
         self.switching = Switching.ON_NORMAL
-        self.cranking = False
+        self.incoming: Source = _Incoming(self)
+        self.normal: Source = self.incoming
+        self._faults: dict[object, frozenset[str]] = {}
         self._phases = [Wander(random, 0.5, 20.0) for _ in range(3)]
         self._frequency = Wander(random, 0.012, 15.0)
-        self._without = 0.0
-        self._back = 0.0
-        self._cool = 0.0
+        self._without = self._back = self._moving = 0.0
 
     @property
-    def mains_ok(self) -> bool:
-        """Whether all phases of the mains are within limits."""
-        return min(self.mains) > 0.85 * 220.0 and max(self.mains) < 1.2 * 220.0
-
-    @property
-    def generator_ok(self) -> bool:
-        """Whether the generator may take the load."""
-        return self.generator > 0.9 * 220.0
-
-    @property
-    def alive(self) -> bool:
-        """Whether the bus has a voltage."""
-        return max(self.bus) > 50.0
+    def volts(self) -> Sequence[float]:
+        """V of the three phases on the bus."""
+        return self.bus
 
     @property
     def frequency(self) -> float:
         """Hz on the bus; 0 when it is dead."""
-        return 50.0 + self._frequency.value if self.alive else 0.0
+        return self.frequency_of(self.bus)
+
+    @property
+    def source1_ok(self) -> bool:
+        """Whether all phases of source 1 are within limits."""
+        volts = self.normal.volts
+        return min(volts) > 0.85 * NOMINAL and max(volts) < 1.2 * NOMINAL
 
     @property
     def on_generator(self) -> bool:
         """Whether the load is on source 2."""
         return self.switching is Switching.ON_EMERGENCY
 
-    def states(self) -> Mapping[str, bool]:
-        """What is wrong on purpose."""
-        return {"lost": self.lost, "stuck": self.stuck, "no_start": self.no_start}
+    def frequency_of(self, volts: Sequence[float]) -> float:
+        """Hz where these voltages are; 0 where it is dead."""
+        return 50.0 + self._frequency.value if is_alive(volts) else 0.0
+
+    def suffer(self, who: object, faults: frozenset[str]) -> None:
+        """`who` says which of its faults befall the supply: everything that is lost, stuck or blocked by anybody."""
+        self._faults[who] = faults
+        found = frozenset[str]().union(*self._faults.values())
+        self.lost = bool(found & {"mains_loss", "ats_fail_to_transfer", "generator_fail", "transformer_trip"})
+        self.stuck = "ats_fail_to_transfer" in found
+        if self.engine.blocked and "generator_fail" not in found:
+            self.engine.reset()
+        self.engine.blocked = "generator_fail" in found
 
     def step(self, dt: float) -> None:
-        """One step of sources, switch and bus."""
+        """One short step of sources, switch and bus."""
         self._frequency.step(dt)
         for phase, wander in enumerate(self._phases):
-            target = 0.0 if self.lost else NOMINAL * self.level[phase] + wander.step(dt)
-            self.mains[phase] = lag(self.mains[phase], target, dt, 0.04)
-        self._generate(dt)
+            target = NOMINAL * (1 + UNBALANCE * SKEW[phase]) + wander.step(dt)
+            if self.low is not None and phase == 1:
+                target = self.low
+            self.mains[phase] = lag(self.mains[phase], 0.0 if self.lost else target, dt, 0.02)
+        ok = self.source1_ok
+        self._without = 0.0 if ok else self._without + dt
+        self._back = self._back + dt if ok else 0.0
+        loaded = self.switching in (Switching.ON_EMERGENCY, Switching.FAILED)
+        self.engine.wanted = self.testing or loaded or self._without >= START_AFTER
+        self.engine.step(dt)
         self._switch(dt)
-        source = self._source()
-        for phase in range(3):
-            self.bus[phase] = lag(self.bus[phase], source[phase], dt, 0.03)
+        self.bus = self._source()
 
-    def _source(self) -> list[float]:
+    def leap(self, dt: float) -> None:
+        """Any length of time: what is under way comes to rest, then only the engine's hours and fuel go on."""
+        left = min(dt, SETTLED)
+        dt -= left
+        while left > 1e-9:
+            piece = min(left, SLICE)
+            self.step(piece)
+            left -= piece
+        self.engine.drift(dt)
+
+    def _source(self) -> Sequence[float]:
         if self.switching is Switching.ON_EMERGENCY:
-            return [self.generator + wander.value for wander in self._phases] if self.generator_runs else [0.0] * 3
+            volts = self.engine.volts
+            return [volts + wander.value for wander in self._phases] if volts > 50.0 else DEAD
         if self.switching in (Switching.ON_NORMAL, Switching.TO_EMERGENCY):
-            return self.mains
-        return [0.0] * 3
-
-    def _generate(self, dt: float) -> None:
-        """The generator starts when the mains have been away and stops after its cool-down."""
-        self._without = 0.0 if self.mains_ok else self._without + dt
-        needed = self._without >= CRANK or self.switching in (Switching.ON_EMERGENCY, Switching.FAILED)
-        self._cool = 0.0 if needed else self._cool + dt
-        self.cranking = needed and not self.generator_runs
-        if needed and not self.generator_runs and not self.no_start:
-            self.generator_runs = True
-            self.generator_starts += 1
-        elif self.generator_runs and self._cool >= COOL_DOWN:
-            self.generator_runs = False
-        self.generator = lag(self.generator, 230.0 if self.generator_runs else 0.0, dt, 2.2)
-        if self.generator_runs:
-            self.generator_seconds += dt
+            return list(self.normal.volts)
+        return DEAD
 
     def _switch(self, dt: float) -> None:
-        """The transfer sequence; a stuck switch ends in FAILED and stays until it is set free with good mains."""
-        self._back = self._back + dt if self.mains_ok else 0.0
-        state = self.switching
-        if state is Switching.ON_NORMAL and self._without >= READY and self.generator_ok:
-            self.switching = Switching.TO_EMERGENCY
-        elif state is Switching.TO_EMERGENCY and self._without >= TRANSFER:
-            self.switching = Switching.FAILED if self.stuck else Switching.ON_EMERGENCY
-        elif state is Switching.ON_EMERGENCY and self._back >= RETURN:
-            self.switching = Switching.TO_NORMAL
-        elif state is Switching.TO_NORMAL and self._back >= RETURN + 0.6:
-            self.switching = Switching.ON_NORMAL
+        """The transfer sequence; a stuck switch ends in FAILED and stays until it is set free."""
+        self._moving += dt
+        ok, state = self.source1_ok, self.switching
+        leaves = self.testing or self._without >= START_AFTER
+        if state is Switching.ON_NORMAL and leaves and self.engine.ready:
+            self._move(Switching.TO_EMERGENCY)
+        elif state is Switching.TO_EMERGENCY and ok and not self.testing:
+            self._move(Switching.ON_NORMAL)
+        elif state is Switching.TO_EMERGENCY and self._moving >= MOVE:
+            self._move(Switching.FAILED if self.stuck else Switching.ON_EMERGENCY)
+        elif state is Switching.ON_EMERGENCY and self._back >= RETURN and not self.testing:
+            self._move(Switching.TO_NORMAL)
+        elif state is Switching.TO_NORMAL and self._moving >= BACK:
+            self._move(Switching.ON_NORMAL)
         elif state is Switching.FAILED and not self.stuck:
-            self.switching = Switching.ON_NORMAL if self.mains_ok else Switching.TO_EMERGENCY
-        if self.switching is Switching.TO_EMERGENCY and self.mains_ok:
-            self.switching = Switching.ON_NORMAL
+            self._move(Switching.ON_NORMAL if ok else Switching.TO_EMERGENCY)
+
+    def _move(self, state: Switching) -> None:
+        self.switching, self._moving = state, 0.0
+
+
+class _Incoming:
+    """The mains as a source: what hangs in front of the switch."""
+
+    def __init__(self, supply: Supply) -> None:
+        self._supply = supply
+
+    @property
+    def volts(self) -> Sequence[float]:
+        return self._supply.mains
+
+    @property
+    def frequency(self) -> float:
+        return self._supply.frequency_of(self._supply.mains)

@@ -6,6 +6,7 @@ The words are never made by our own encoder, so an error in codec and simulator 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,11 @@ def register(profile: Profile, point: str) -> Register:
 
 @pytest.mark.parametrize(("name", "golden"), CASES)
 def test_golden_words(catalog: Catalog, name: str, golden: Golden) -> None:
+    check_golden(catalog, name, golden)
+
+
+def check_golden(catalog: Catalog, name: str, golden: Golden) -> None:
+    """The codec makes of the words what the source means."""
     profile = catalog.profiles[name]
     found = register(profile, golden.point)
     assert found.address == golden.address
@@ -216,6 +222,17 @@ def test_golden_words(catalog: Catalog, name: str, golden: Golden) -> None:
         assert value == pytest.approx(golden.value, rel=1e-7, abs=1e-9)
     else:
         assert (value, type(value)) == (golden.value, type(golden.value))
+
+
+def test_every_modbus_profile_has_golden_words_good_and_bad(catalog: Catalog) -> None:
+    modbus = {name for name, profile in catalog.profiles.items() if profile.protocol == "modbus"}
+    words: dict[str, list[Golden]] = {}
+    for path in Path(__file__).parent.glob("test_profiles*.py"):
+        words |= import_module(f"tests.facility.{path.stem}").GOLDEN
+    assert modbus == set(words)
+    for name in modbus:
+        assert len({golden.point for golden in words[name]}) >= 4
+        assert any(golden.quality is not GOOD for golden in words[name])
 
 
 def test_every_class_has_a_profile(catalog: Catalog) -> None:

@@ -20,6 +20,7 @@ from simulators.devices.registers import encode
 from simulators.models.access_control import AccessController
 from simulators.models.air_handler import AirHandler
 from simulators.models.ats import Ats
+from simulators.models.breakers import Board, Breaker
 from simulators.models.cabinet import Cabinet
 from simulators.models.camera_recorder import CameraRecorder
 from simulators.models.chiller import Chiller
@@ -27,10 +28,12 @@ from simulators.models.drainage import Pit
 from simulators.models.elevator import Elevator
 from simulators.models.environment import Environment
 from simulators.models.fire_panel import FirePanel
+from simulators.models.generator import Generator
 from simulators.models.lighting import Lighting
 from simulators.models.model import Model
 from simulators.models.power_meter import Meter
 from simulators.models.supply import Supply
+from simulators.models.transformer import Transformer
 from simulators.models.ups import Ups
 from simulators.models.water_pump import PumpSet
 
@@ -40,10 +43,12 @@ Client = AsyncModbusTcpClient
 def model_for(asset_class: str) -> Model:
     """A model of the largest size that a profile may map."""
     random, supply = Random(1), Supply(Random(2))
+    board = Board(random, Meter(random, supply, load=40.0), [Breaker() for _ in range(16)])
+    ups = Ups(random, supply)
     models: dict[str, Model] = {
         "elevator": Elevator(random),
         "water_pump": PumpSet(random, pumps=6),
-        "power": Cabinet([Ats(supply), Meter(random, supply, load=40.0), Ups(random, supply)]),
+        "power": Cabinet([Ats(supply), Generator(supply), Transformer(random, supply), board.meter, board, ups]),
         "fire_alarm": FirePanel(random),
         "access_control": AccessController(random, doors=8),
         "hvac": Cabinet([Chiller(random), AirHandler(random)]),
@@ -115,7 +120,8 @@ def test_every_register_of_every_shipped_profile_gets_a_value(catalog: Catalog) 
     "name",
     [
         "fw-lift-1", "grundfos-cim", "eastron-sdm630", "abb-ats022", "apc-smart-ups", "fw-fire-1", "fw-door-1",
-        "daikin-microtech3", "fw-chiller-1", "fw-ahu-1", "fw-nvr-1", "fw-drain-1", "fw-light-1", "xy-md1",
+        "daikin-microtech3", "fw-chiller-1", "fw-ahu-1", "fw-nvr-1", "fw-drain-1", "fw-light-1", "xy-md1", "eaton-tc50",
+        "fw-gen-1", "fw-board-1",
     ],
 )  # fmt: skip
 async def test_a_client_reads_back_what_the_model_shows(catalog: Catalog, name: str) -> None:

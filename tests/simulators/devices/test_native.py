@@ -21,7 +21,7 @@ NOW = 1_700_000_000.0
 def meter_values(volts: float = 230.0, watts: float = 4.0) -> dict[str, Value]:
     supply = Supply(Random(1))
     supply.bus = [volts] * 3
-    meter = Meter(Random(2), supply, load=watts)
+    meter = Meter(Random(2), supply, load=watts, epoch=36_000.0)  # ten in the morning
     meter.step(0.1)
     return meter.values()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 
 import pytest
@@ -50,3 +51,12 @@ def test_a_trip_ends_where_it_should_and_never_goes_faster(distance: float, spee
     assert all(abs(velocity) <= speed + 1e-9 for _, velocity in places)
     travelled = [abs(place) for place, _ in places]
     assert travelled == sorted(travelled)
+
+
+def test_noise_is_expected_to_fade() -> None:
+    wander = Wander(Random(3), 2.0, tau=10.0)
+    now = wander.step(5.0)
+    steps = [now * math.exp(-(tenth + 0.5) / 100) for tenth in range(300)]
+    assert wander.mean(30.0) == pytest.approx(sum(steps) / 300, rel=1e-3)
+    assert wander.mean(0.0) == now
+    assert abs(wander.mean(1e6)) < 1e-4
