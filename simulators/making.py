@@ -15,8 +15,10 @@ from simulators.models.ats import Ats
 from simulators.models.cabinet import Cabinet
 from simulators.models.elevator import Elevator
 from simulators.models.fire_panel import FirePanel
+from simulators.models.fire_water import FireWater
 from simulators.models.model import Model
 from simulators.models.power_meter import Meter
+from simulators.models.sewage import Sewage
 from simulators.models.supply import Supply
 from simulators.models.ups import Ups
 from simulators.models.water_pump import PumpSet
@@ -25,7 +27,8 @@ from simulators.models.water_pump import PumpSet
 class Maker:
     """Makes models one after the other. Rated values of the ledger set their size.
 
-    Rated names: `floors`, `speed` (m/s), `lowest_floor`; `pumps`, `pressure` (MPa), `flow` (m3/h per pump);
+    Rated names: `floors`, `speed` (m/s), `lowest_floor`; `pumps`, `pressure` (MPa), `flow` (m3/h per pump), `tank_m3`,
+    `sump_m2`, `valves`;
     `load` (kW of a meter's own consumers); `doors`; `zones`, `loops`.
     """
 
@@ -59,10 +62,25 @@ class Maker:
         return Elevator(self._random(asset.id), floors=floors, rated_speed=speed, lowest=lowest, epoch=self._epoch)
 
     def water_pump(self, asset: Asset) -> Model:
-        """A booster set."""
-        rated = asset.rated
+        """Fire water, sewage or a booster set, by the points that its devices show; a booster when they show none."""
+        rated, random, epoch = asset.rated, self._random(asset.id), self._epoch
+        booster = self._shows(asset.id, "sys.")
+        if not booster and self._shows(asset.id, "fw."):
+            pumps, pressure, valves = (
+                int(rated.get("pumps", 2)),
+                rated.get("pressure", 0.9),
+                int(rated.get("valves", 4)),
+            )
+            return FireWater(random, pumps=pumps, pressure=pressure, valves=valves, epoch=epoch)
+        if not booster and self._shows(asset.id, "sump.", "pump["):
+            pumps, flow, area = int(rated.get("pumps", 2)), rated.get("flow", 20.0), rated.get("sump_m2", 4.0)
+            return Sewage(random, pumps=pumps, flow=flow, area=area, epoch=epoch)
         pumps, pressure, flow = int(rated.get("pumps", 3)), rated.get("pressure", 0.6), rated.get("flow", 16.0)
-        return PumpSet(self._random(asset.id), pumps=pumps, setpoint=pressure, flow=flow, epoch=self._epoch)
+        tank = rated.get("tank_m3", 40.0)
+        made = PumpSet(random, pumps=pumps, setpoint=pressure, flow=flow, tank=tank, epoch=epoch)
+        made.zone = self._zone
+        made.leap(0.0)  # to the balance that its hour asks for
+        return made
 
     def power(self, asset: Asset) -> Model | None:
         """What stands in a switchboard, by the points that it shows: transfer switch, meter, UPS."""

@@ -43,6 +43,8 @@ FIXED = {
     "fw-lift-1": {0: 0x4C31, 1: 0x0100},
     "fw-fire-1": {0: 0x4631, 1: 0x0100},
     "fw-door-1": {0: 0x4431, 1: 0x0100},
+    "fw-sump-1": {0: 0x5331, 1: 0x0100},
+    "fw-firewater-1": {0: 0x5731, 1: 0x0100},
 }
 """Profile -> registers that identify the map and are no points."""
 
