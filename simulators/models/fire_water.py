@@ -46,10 +46,10 @@ class FireWater(Model):
 
     FAULTS = frozenset(
         {
-            "fire_pump_not_in_auto",
-            "fire_pump_start_fails",
+            "not_in_auto",
+            "start_fails",
             "fire_tank_low",
-            "fire_valve_closed",
+            "valve_closed",
             "jockey_over_cycling",
         }
     )
@@ -69,14 +69,14 @@ class FireWater(Model):
 
     def began(self, fault: str) -> None:
         """Somebody turns the cabinet's switch away from automatic."""
-        if fault == "fire_pump_not_in_auto":
+        if fault == "not_in_auto":
             self.auto = False
 
     def ended(self, fault: str) -> None:
         """The switch is back; the starter is repaired and reset."""
-        if fault == "fire_pump_not_in_auto":
+        if fault == "not_in_auto":
             self.auto = True
-        elif fault == "fire_pump_start_fails":
+        elif fault == "start_fails":
             self._reset()
 
     def acted(self, act: str, params: Mapping[str, float]) -> None:
@@ -131,14 +131,14 @@ class FireWater(Model):
             found[f"fw.pump[{number}].run"] = pump.run
             found[f"fw.pump[{number}].fault"] = pump.fault
             found[f"fw.pump[{number}].start_cmd"] = self._told(number, pump)
-        closed = self.param("fire_valve_closed", "valve", 1.0) if self.on("fire_valve_closed") else 0.0
+        closed = self.param("valve_closed", "valve", 1.0) if self.on("valve_closed") else 0.0
         for number in range(1, self._valves + 1):
             found[f"fw.valve[{number}].position"] = number != closed
         return found
 
     def _told(self, number: int, pump: FirePump) -> bool:
         """Whether a start command stands: of the weekly test, of the panel, or of the pressure switch."""
-        fails = self.on("fire_pump_start_fails") and self.param("fire_pump_start_fails", "command", 1.0) > 0
+        fails = self.on("start_fails") and self.param("start_fails", "command", 1.0) > 0
         first = self.fire or fails or self.outlet < SWITCH * self._pressure
         return pump.test > 0.0 or (number == 1 and first)
 
@@ -148,7 +148,7 @@ class FireWater(Model):
             if not self._told(number, pump):
                 pump.commanded = 0.0
             due = pump.commanded >= START_DELAY - TINY
-            pump.run = self.auto and due and not self.on("fire_pump_start_fails")
+            pump.run = self.auto and due and not self.on("start_fails")
             pump.fault |= self.auto and not pump.run and pump.commanded >= FAILED - TINY
         if self.outlet >= JOCKEY_OFF * self._pressure - TINY or any(pump.run for pump in self.pumps):
             self._jockey = False

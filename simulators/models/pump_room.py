@@ -74,7 +74,7 @@ class PumpRoom(Model):
             self._still = lag(self._still, 0.0, dt, 2.0)
         else:
             self._still = lag(self._still, 0.035 if self.on("cavitation") else self._supply, dt, 2.0)
-        swing = 0.0165 * math.sin(self.seconds * 2.1) if self.on("cavitation") else 0.004 * self.noise.value
+        swing = 0.0165 * math.sin(self.seconds * 1.7) if self.on("cavitation") else 0.004 * self.noise.value
         self.inlet = max(0.0, self._still + (0.0 if self.on("dry_run") else swing))
 
     def _fill(self, dt: float) -> None:

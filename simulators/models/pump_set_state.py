@@ -49,6 +49,11 @@ class PumpSetState(PumpRoom):
             found.update(self._pump_values(number, pump))
         return found
 
+    @property
+    def shown(self) -> float:
+        """MPa that the outlet sensor shows; it never stands still unless it is stuck."""
+        return self.pressure * (1.0 + 0.005 * self.noise.value) if self._frozen is None else self._frozen
+
     def struck(self, fault: str, number: int) -> bool:
         """Whether a fault is on and befalls the pump of this number."""
         return self.on(fault) and self.param(fault, "pump", 1.0) == number
@@ -58,7 +63,7 @@ class PumpSetState(PumpRoom):
         return self.course("bearing_wear", self.param("bearing_wear", "seconds", WEAR))
 
     def _set_values(self) -> dict[str, Value]:
-        pressure = self.pressure if self._frozen is None else self._frozen
+        pressure = self.shown
         power = sum(pump.power for pump in self.pumps)
         share = max((pump.freq for pump in self.pumps), default=0.0) / FULL_SPEED
         noise = self.noise.value
@@ -139,8 +144,7 @@ class PumpSetState(PumpRoom):
         if not pump.running:
             return 0.1
         own = VIBRATION * ((WORN / VIBRATION) ** self._worn() if self.struck("bearing_wear", number) else 1.0)
-        shaken = 3.2 if self.drawing_air else 3.2 * self.course("cavitation", 30.0)
-        return own + shaken + 0.1 * self.noise.value
+        return own + 3.2 * self.course("cavitation", 30.0) + 0.1 * self.noise.value
 
     def _bearing(self, number: int, pump: Pump) -> float:
         """Cel at the driven end: a worn bearing gains 8 K on its way and 25 K more in its last two days."""

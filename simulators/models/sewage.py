@@ -160,7 +160,7 @@ class Sewage(Model):
 
     def _tolerance(self) -> float:
         """Seconds of running blocked after which the thermal relay trips."""
-        return min((self.param(fault, "trip_after", 600.0) for fault in self.active), default=600.0)
+        return min((self.param(fault, "trip_after", 480.0) for fault in self.active), default=480.0)
 
     def _move(self, dt: float, rate: float) -> None:
         self._clock += dt

@@ -16,7 +16,7 @@ _SLOPES = tuple(after - before for before, after in pairwise(HOURS))
 MIDDAY = HOURS[11]
 """The share at 11:00, which the figures of the failure signatures stand for."""
 
-PIECE = 300.0
+PIECE = 600.0
 """Seconds for which a leap takes the demand as constant."""
 TICK, TINY = 1e-3, 1e-9
 """Of a walk from switching to switching: seconds that time goes on at least; by how much a mark may be missed."""

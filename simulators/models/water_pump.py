@@ -62,7 +62,7 @@ class PumpSet(PumpSetState):
     def began(self, fault: str) -> None:
         """A stuck sensor keeps what it shows; what cycles, cycles one more pump than is needed."""
         if fault == "stuck_pressure":
-            self._frozen = self.pressure
+            self._frozen = self.shown
         if fault in CYCLES and self._cycled is None:
             idle = [pump for pump in self.pumps if pump.ready and not pump.wanted]
             self._cycled = idle[0] if idle else self.pumps[-1]
@@ -119,15 +119,16 @@ class PumpSet(PumpSetState):
     def draw(self) -> float:
         """What is drawn, in m3/h at 1 MPa; it grows with the root of the pressure.
 
-        A burst takes what all pumps can give at a third of the set pressure, times its size.
+        With a burst it is, in the end, what all pumps can give at a third of the set pressure, times the size.
         """
         taken = self._peak * demand(self.hour) * (1.0 + self._taps.value)
         lost = self.param("slow_leak", "flow", 1.5) * self.course(
             "slow_leak", self.param("slow_leak", "seconds", 432e3)
         )
-        hole = self.curve.most(1.0, len(self.pumps)) / math.sqrt(self.setpoint / 3) - self._peak * MIDDAY
-        hole *= self.course("pipe_burst", 3.5) * self.param("pipe_burst", "size", 1.0)
-        return taken + lost / math.sqrt(self.setpoint) + hole
+        taken += lost / math.sqrt(self.setpoint)
+        burst = self.curve.most(1.0, len(self.pumps)) / math.sqrt(self.setpoint / 3)
+        burst *= self.param("pipe_burst", "size", 1.0)
+        return taken + self.course("pipe_burst", 3.5) * max(0.0, burst - taken)
 
     def _victims(self) -> list[Pump]:
         """The pumps whose drives can't run now."""
@@ -268,7 +269,7 @@ class PumpSet(PumpSetState):
     def _load(self) -> None:
         """Power and current of every motor; a cavitating pump takes a little less, and not steadily."""
         each = self.flow / max(1, self._turning())
-        unsteady = 0.95 + 0.04 * math.sin(self.seconds * 5.0) if self.on("cavitation") else 1.0
+        unsteady = 0.94 + 0.04 * math.sin(self.seconds * 5.0) if self.on("cavitation") else 1.0
         for pump in self.pumps:
             if not pump.running:
                 pump.power = pump.current = 0.0

@@ -22,8 +22,10 @@ from simulators.models.ats import Ats
 from simulators.models.cabinet import Cabinet
 from simulators.models.elevator import Elevator
 from simulators.models.fire_panel import FirePanel
+from simulators.models.fire_water import FireWater
 from simulators.models.model import Model
 from simulators.models.power_meter import Meter
+from simulators.models.sewage import Sewage
 from simulators.models.supply import Supply
 from simulators.models.ups import Ups
 from simulators.models.water_pump import PumpSet
@@ -36,7 +38,7 @@ def model_for(asset_class: str) -> Model:
     random, supply = Random(1), Supply(Random(2))
     models: dict[str, Model] = {
         "elevator": Elevator(random),
-        "water_pump": PumpSet(random, pumps=6),
+        "water_pump": Cabinet([Sewage(random), FireWater(random), PumpSet(random, pumps=6)]),
         "power": Cabinet([Ats(supply), Meter(random, supply, load=40.0), Ups(random, supply)]),
         "fire_alarm": FirePanel(random),
         "access_control": AccessController(random, doors=8),
@@ -102,7 +104,17 @@ def test_every_register_of_every_shipped_profile_gets_a_value(catalog: Catalog) 
 
 @pytest.mark.parametrize(
     "name",
-    ["fw-lift-1", "grundfos-cim", "eastron-sdm630", "abb-ats022", "apc-smart-ups", "fw-fire-1", "fw-door-1"],
+    [
+        "fw-lift-1",
+        "grundfos-cim",
+        "eastron-sdm630",
+        "abb-ats022",
+        "apc-smart-ups",
+        "fw-fire-1",
+        "fw-door-1",
+        "fw-sump-1",
+        "fw-firewater-1",
+    ],
 )
 async def test_a_client_reads_back_what_the_model_shows(catalog: Catalog, name: str) -> None:
     profile = catalog.profiles[name]
