@@ -28,8 +28,7 @@ class Maker:
     """Makes models one after the other. Rated values of the ledger set their size.
 
     Rated names: `floors`, `speed` (m/s), `lowest_floor`; `pumps`, `pressure` (MPa), `flow` (m3/h per pump), `tank_m3`,
-    `sump_m2`, `valves`;
-    `load` (kW of a meter's own consumers); `doors`; `zones`, `loops`.
+    `sump_m2`, `valves`; `load` (kW of a meter's own consumers); `doors`; `zones`, `loops`.
     """
 
     def __init__(self, site: Site, catalog: Catalog, *, seed: int, epoch: float) -> None:
@@ -64,19 +63,15 @@ class Maker:
     def water_pump(self, asset: Asset) -> Model:
         """Fire water, sewage or a booster set, by the points that its devices show; a booster when they show none."""
         rated, random, epoch = asset.rated, self._random(asset.id), self._epoch
-        booster = self._shows(asset.id, "sys.")
+        booster, pumps = self._shows(asset.id, "sys."), int(rated.get("pumps", 2))
         if not booster and self._shows(asset.id, "fw."):
-            pumps, pressure, valves = (
-                int(rated.get("pumps", 2)),
-                rated.get("pressure", 0.9),
-                int(rated.get("valves", 4)),
-            )
+            pressure, valves = rated.get("pressure", 0.9), int(rated.get("valves", 4))
             return FireWater(random, pumps=pumps, pressure=pressure, valves=valves, epoch=epoch)
         if not booster and self._shows(asset.id, "sump.", "pump["):
-            pumps, flow, area = int(rated.get("pumps", 2)), rated.get("flow", 20.0), rated.get("sump_m2", 4.0)
+            flow, area = rated.get("flow", 20.0), rated.get("sump_m2", 4.0)
             return Sewage(random, pumps=pumps, flow=flow, area=area, epoch=epoch)
-        pumps, pressure, flow = int(rated.get("pumps", 3)), rated.get("pressure", 0.6), rated.get("flow", 16.0)
-        tank = rated.get("tank_m3", 40.0)
+        pumps, pressure = int(rated.get("pumps", 3)), rated.get("pressure", 0.6)
+        flow, tank = rated.get("flow", 16.0), rated.get("tank_m3", 40.0)
         made = PumpSet(random, pumps=pumps, setpoint=pressure, flow=flow, tank=tank, epoch=epoch)
         made.zone = self._zone
         made.leap(0.0)  # to the balance that its hour asks for

@@ -78,7 +78,7 @@ class Sewage(Model):
 
     def acted(self, act: str, params: Mapping[str, float]) -> None:
         """Reset, switch off or switch to automatic one pump (`pump`), or every one (0)."""
-        number = int(params.get("pump", 0.0))
+        number = int(params.get("pump", 0.0 if act == "reset" else 1.0))
         chosen = self.pumps if number == 0 else self.pumps[number - 1 : number]
         if act == "reset":
             self._reset(chosen)

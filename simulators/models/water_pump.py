@@ -78,7 +78,7 @@ class PumpSet(PumpSetState):
 
     def acted(self, act: str, params: Mapping[str, float]) -> None:
         """Reset, switch off or switch to automatic one pump (`pump`), or every one (0)."""
-        number = int(params.get("pump", 0.0))
+        number = int(params.get("pump", 0.0 if act == "reset" else 1.0))
         chosen = self.pumps if number == 0 else self.pumps[number - 1 : number]
         if act == "reset":
             self._reset(chosen)
@@ -122,10 +122,8 @@ class PumpSet(PumpSetState):
         With a burst it is, in the end, what all pumps can give at a third of the set pressure, times the size.
         """
         taken = self._peak * demand(self.hour) * (1.0 + self._taps.value)
-        lost = self.param("slow_leak", "flow", 1.5) * self.course(
-            "slow_leak", self.param("slow_leak", "seconds", 432e3)
-        )
-        taken += lost / math.sqrt(self.setpoint)
+        leaking = self.course("slow_leak", self.param("slow_leak", "seconds", 432_000.0))
+        taken += leaking * self.param("slow_leak", "flow", 1.5) / math.sqrt(self.setpoint)
         burst = self.curve.most(1.0, len(self.pumps)) / math.sqrt(self.setpoint / 3)
         burst *= self.param("pipe_burst", "size", 1.0)
         return taken + self.course("pipe_burst", 3.5) * max(0.0, burst - taken)

@@ -147,7 +147,7 @@ def test_the_other_pump_works_while_one_is_switched_off() -> None:
     assert model.values()["pump[1].mode"] == 4
     model.act("pump_off", pump=2.0)
     assert run(model, 5)["pump[2].run"] is False
-    model.act("pump_auto")
+    model.act("pump_auto", pump=0.0)
     assert run(model, 5)["pump[2].run"] is True
 
 

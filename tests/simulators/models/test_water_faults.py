@@ -381,7 +381,7 @@ def test_whatever_comes_together_stays_possible_and_ends(
         before = values
     for fault in faults:
         model.end(fault)
-    model.act("pump_auto")
+    model.act("pump_auto", pump=0.0)
     model.leap(HOUR)
     values = run(model, 60, dt=0.5)
     assert values["sys.outlet_pressure"] == pytest.approx(0.45, rel=0.06)

@@ -190,7 +190,7 @@ def test_a_pump_switched_off_is_replaced_and_comes_back() -> None:
 
 def test_everything_switched_off_gives_no_water() -> None:
     model = pumps()
-    model.act("pump_off")
+    model.act("pump_off", pump=0.0)
     assert number(run(model, 60), "sys.outlet_pressure") < 0.1
-    model.act("pump_auto")
+    model.act("pump_auto", pump=0.0)
     assert run(model, 20)["sys.outlet_pressure"] == pytest.approx(0.45, rel=0.05)
