@@ -15,7 +15,7 @@ from simulators.models.ats import Ats
 from simulators.models.cabinet import Cabinet
 from simulators.models.elevator import Elevator
 from simulators.models.fire_panel import FirePanel
-from simulators.models.fire_water import FireWater
+from simulators.models.fire_water_set import FireWater
 from simulators.models.model import Model
 from simulators.models.power_meter import Meter
 from simulators.models.sewage import Sewage
