@@ -319,6 +319,7 @@ def test_p13_flooded_plant_room() -> None:
     assert number(values, "room.humidity") < 61
 
 
+@pytest.mark.slow
 def test_p15_a_stuck_sensor_shows_the_same_while_pumps_change() -> None:
     model = pumps()
     model.inject("stuck_pressure")
