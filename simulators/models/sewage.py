@@ -91,10 +91,12 @@ class Sewage(Model):
     def drift(self, dt: float) -> None:
         """From one instant at which something switches to the next."""
         self._noise.step(dt)
+        self._switch()
         while dt > 1e-9:
-            inflow = self._inflow(self.hour - dt / 3600)
-            piece = min(dt, PIECE, self._next(self._rate(inflow)))
-            self._move(piece, self._rate(inflow))
+            piece = min(dt, PIECE)
+            rate = self._rate(self._inflow(self.hour - (dt - piece / 2) / 3600))
+            piece = min(piece, self._next(rate))
+            self._move(piece, rate)
             self._switch()
             dt -= piece
 
