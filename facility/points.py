@@ -203,7 +203,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One device model's map onto the canonical points of one class, with the manual it was taken from."""
+    """One device model's map onto the canonical points of one class, with the manual it was taken from.
+
+    `identity`: address -> word that a device of this map always shows (in the table that most of it uses) and that is
+    no point: a magic number, the version of the map.
+    """
 
     id: str
     asset_class: str
@@ -211,6 +215,7 @@ class Profile:
     source: str
     protocol: str
     registers: tuple[Register, ...] = ()
+    identity: Mapping[int, int] = field(default_factory=dict)
     limits: Limits = Limits()
     topics: tuple[Topic, ...] = ()
     availability: Availability | None = None

@@ -109,6 +109,7 @@ class _Profile(Strict):
     word_order: Order = "big"
     sentinels: list[float] = []
     limits: _Limits = _Limits()
+    identity: dict[int, int] = {}
     registers: list[_Register] = []
     topics: list[_Topic] = []
     availability: _Availability | None = None
@@ -134,6 +135,7 @@ def read_profile(document: Document, classes: Mapping[str, AssetClass]) -> Profi
         source=spec.source,
         protocol=spec.protocol,
         registers=tuple(register for item in spec.registers for register in _registers(item, spec)),
+        identity=spec.identity,
         limits=_limits(spec.limits),
         topics=tuple(_topic(topic) for topic in spec.topics),
         availability=Availability(**spec.availability.model_dump()) if spec.availability else None,

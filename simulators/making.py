@@ -19,8 +19,10 @@ from simulators.models.drainage import Pit
 from simulators.models.elevator import Elevator
 from simulators.models.environment import Environment
 from simulators.models.fire_panel import FirePanel
+from simulators.models.fire_water_set import FireWater
 from simulators.models.lighting import Lighting
 from simulators.models.model import Model
+from simulators.models.sewage import Sewage
 from simulators.models.water_pump import PumpSet
 from simulators.network import Network
 
@@ -28,10 +30,10 @@ from simulators.network import Network
 class Maker:
     """Makes models one after the other. Rated values of the ledger set their size.
 
-    Rated names: `floors`, `speed` (m/s), `lowest_floor`; `pumps`, `pressure` (MPa), `flow` (m3/h per pump);
-    `load` (kW of a meter's own consumers at the day's peak), `breakers` (of a board), `va` and `battery_blocks` (of a
-    UPS); `doors`; `zones`, `loops`; `cooling` (kW), `supply_temp` (Cel); `cameras`, `disks`, `recording_days`;
-    `pit_area` (m2) with `pumps` and `flow` of a drainage pit; `circuits`.
+    Rated names: `floors`, `speed` (m/s), `lowest_floor`; `pumps`, `pressure` (MPa), `flow` (m3/h per pump), `tank_m3`,
+    `sump_m2`, `valves`; `load` (kW of a meter's own consumers at the day's peak), `breakers` (of a board), `va` and
+    `battery_blocks` (of a UPS); `doors`; `zones`, `loops`; `cooling` (kW), `supply_temp` (Cel); `cameras`, `disks`,
+    `recording_days`; `pit_area` (m2) with `pumps` and `flow` of a drainage pit; `circuits`.
     """
 
     def __init__(self, site: Site, catalog: Catalog, *, seed: int, epoch: float) -> None:
@@ -63,10 +65,21 @@ class Maker:
         return Elevator(self._random(asset.id), floors=floors, rated_speed=speed, lowest=lowest, epoch=self._epoch)
 
     def water_pump(self, asset: Asset) -> Model:
-        """A booster set."""
-        rated = asset.rated
-        pumps, pressure, flow = int(rated.get("pumps", 3)), rated.get("pressure", 0.6), rated.get("flow", 16.0)
-        return PumpSet(self._random(asset.id), pumps=pumps, setpoint=pressure, flow=flow, epoch=self._epoch)
+        """Fire water, sewage or a booster set, by the points that its devices show; a booster when they show none."""
+        rated, random, epoch = asset.rated, self._random(asset.id), self._epoch
+        booster, pumps = self._shows(asset.id, "sys."), int(rated.get("pumps", 2))
+        if not booster and self._shows(asset.id, "fw."):
+            pressure, valves = rated.get("pressure", 0.9), int(rated.get("valves", 4))
+            return FireWater(random, pumps=pumps, pressure=pressure, valves=valves, epoch=epoch)
+        if not booster and self._shows(asset.id, "sump.", "pump["):
+            flow, area = rated.get("flow", 20.0), rated.get("sump_m2", 4.0)
+            return Sewage(random, pumps=pumps, flow=flow, area=area, epoch=epoch)
+        pumps, pressure = int(rated.get("pumps", 3)), rated.get("pressure", 0.6)
+        flow, tank = rated.get("flow", 16.0), rated.get("tank_m3", 40.0)
+        made = PumpSet(random, pumps=pumps, setpoint=pressure, flow=flow, tank=tank, epoch=epoch)
+        made.zone = self._zone
+        made.leap(0.0)  # to the balance that its hour asks for
+        return made
 
     def power(self, asset: Asset) -> Model | None:
         """What stands in a switchboard: transfer switch, generator, transformer, meter, breakers, UPS."""

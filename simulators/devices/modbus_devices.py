@@ -13,20 +13,6 @@ from simulators.devices.wire import Served, total
 from simulators.faultfile import repertoire
 from simulators.scenario import Action
 
-FIXED = {
-    "fw-lift-1": {0: 0x4C31, 1: 0x0100},
-    "fw-fire-1": {0: 0x4631, 1: 0x0100},
-    "fw-door-1": {0: 0x4431, 1: 0x0100},
-    "fw-gen-1": {0: 0x4731, 1: 0x0100},
-    "fw-board-1": {0: 0x4231, 1: 0x0100},
-    "fw-chiller-1": {0: 0x4331, 1: 0x0100},
-    "fw-ahu-1": {0: 0x4131, 1: 0x0100},
-    "fw-nvr-1": {0: 0x5631, 1: 0x0100},
-    "fw-drain-1": {0: 0x5031, 1: 0x0100},
-    "fw-light-1": {0: 0x4931, 1: 0x0100},
-}
-"""Profile -> registers that identify the map and are no points."""
-
 Ports = Literal["config", "free"]
 
 
@@ -42,8 +28,8 @@ class ModbusDevices:
     def add(self, device: Device) -> None:
         """Another device, not yet listening."""
         profile = self._catalog.profiles[device.profile]
-        random, fixed = Random(f"{self._seed}/{device.id}/wire"), FIXED.get(profile.id)
-        self.units[device.id] = ModbusUnit(profile, unit=device.unit, rename=device.rename, fixed=fixed, random=random)
+        random = Random(f"{self._seed}/{device.id}/wire")
+        self.units[device.id] = ModbusUnit(profile, unit=device.unit, rename=device.rename, random=random)
         self._devices.append(device)
 
     @property

@@ -34,21 +34,21 @@ AGAIN = 1.0
 class ModbusUnit:
     """One device behind a unit id: its registers, its faults, and what it has served.
 
-    `rename`, `fixed`: see Image. `random` is where the chance in its faults comes from. A `silent` one answers nobody.
+    `rename`: see Image. `random` is where the chance in its faults comes from. A `silent` one answers nobody.
     """
 
     def __init__(
         self, profile: Profile, *, unit: int = 1, rename: Mapping[str, str] | None = None,
-        fixed: Mapping[int, int] | None = None, random: Random | None = None,
+        random: Random | None = None,
     ) -> None:  # fmt: skip
         self.profile = profile
         self.unit = unit
         self.silent = False
         self.served = Served()
-        self.image = Image(profile, rename=rename, fixed=fixed)
+        self.image = Image(profile, rename=rename)
         function = next(code for code, table in TABLES.items() if table is self.image.home)
         self.wire = Wire(random or Random(unit), home=function)
-        self._rename, self._fixed = rename, fixed
+        self._rename = rename
         self._twin: Image | None = None
         self._values: Mapping[str, Value] = {}
 
@@ -105,7 +105,7 @@ class ModbusUnit:
         """The registers of the second device that has this unit id."""
         level = self.wire.level()
         if self._twin is None or self._twin.level != level:
-            self._twin = Image(self.profile, rename=self._rename, fixed=self._fixed, level=level)
+            self._twin = Image(self.profile, rename=self._rename, level=level)
         self._twin.update(self._values)
         return self._twin
 

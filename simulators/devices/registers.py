@@ -45,18 +45,15 @@ class Block:
 class Image:
     """The registers of one device as a client would be given them now.
 
-    `rename`: profile key -> key of the asset. `fixed`: register address -> word that never changes (in the table that
-    the profile uses most). `level` shows every measured number times that: another device of the same kind.
+    `rename`: profile key -> key of the asset. `level` shows every measured number times that: another device of the
+    same kind.
     """
 
-    def __init__(
-        self, profile: Profile, *, rename: Mapping[str, str] | None = None, fixed: Mapping[int, int] | None = None,
-        level: float = 1.0,
-    ) -> None:  # fmt: skip
+    def __init__(self, profile: Profile, *, rename: Mapping[str, str] | None = None, level: float = 1.0) -> None:
         names = rename or {}
         registers = [register for register in profile.registers if not register.view]
         self.home = _home(registers)
-        self.blocks = _blocks(registers, profile.limits.gap, {self.home: fixed or {}})
+        self.blocks = _blocks(registers, profile.limits.gap, {self.home: profile.identity})
         self.level = level
         self._fields = [(names.get(item.point, item.point), item) for item in registers]
         self._last: list[object] = [_UNSET] * len(self._fields)

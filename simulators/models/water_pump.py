@@ -1,340 +1,277 @@
-"""The pump set model: speed-controlled pumps in parallel hold a pressure, by the affinity laws; pure.
-
-With n the speed as a share of the rated one and Q the flow of one pump, a pump gives the head a*n^2 - b*Q^2. The
-building draws Q_total = k*sqrt(p). Both together have one solution for the pressure, so pressure, flow, frequency,
-current and power always belong together.
-"""
+"""The booster set model: speed-controlled pumps in parallel hold a pressure, come and go as needed, and fail; pure."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
-from facility.readings import Value
-from simulators.models.model import Model
-from simulators.models.physics import Wander, lag, limited, ramp
+from simulators.models.physics import lag, limited, ramp
+from simulators.models.pump_curve import FULL_SPEED, LOWEST, Pump
+from simulators.models.pump_cycle import CYCLES, Cycle
+from simulators.models.pump_set_state import DRIVE_OVERCURRENT, DRY_RUNNING, PumpSetState
+from simulators.models.water import MIDDAY, PIECE, demand
 
-SENSOR_RANGE = 1.6
-"""MPa that the pressure sensor shows as 100 %."""
-
-FULL_SPEED, LOWEST = 50.0, 20.0
-"""Hz at rated speed; the lowest that the drives run at."""
-
-DRY_RUNNING, OVERCURRENT = 57, 0x2310
-"""Alarm code of the set for dry running; a drive's fault code for overcurrent."""
-
-
-@dataclass(slots=True)
-class Pump:
-    """One pump with its drive; `freq` in Hz, `power` in kW."""
-
-    wanted: bool = False
-    tripped: bool = False
-    freq: float = 0.0
-    current: float = 0.0
-    power: float = 0.0
-    motor_temp: float = 34.0
-    seconds: float = 0.0
-    starts: int = 0
-    energy: float = 0.0
-
-    @property
-    def running(self) -> bool:
-        """Whether the drive turns the pump."""
-        return self.freq > 1.0
+DRY_OUTLET, NO_PUMP_OUTLET = 0.1, 0.045
+"""MPa that are left at the outlet of pumps full of air, and when no pump runs."""
+STORAGE = 20.0
+"""Seconds in which a midday's demand takes most of the pressure out of the pipes when no pump gives any."""
+START_AFTER, STOP_AFTER = 3.0, 30.0
+"""Seconds that one more pump must be needed before it starts, that one must be idle before it stops."""
+TRIPS = ("vfd_trip", "vfd_trip_no_standby")
 
 
-def relative_power(speed: float, load: float) -> float:
-    """Shaft power as a share of the rated one, at `speed` and a flow of `load` times the pump's own at that speed."""
-    return speed**3 * (0.30 + 0.68 * load)
-
-
-class PumpSet(Model):
-    """A booster set of equal pumps that takes water from a supply of `inlet` MPa and holds `setpoint` MPa."""
+class PumpSet(PumpSetState):
+    """A booster set of equal pumps in parallel; `flow` is the rated one of each, m3/h, `tank` in m3."""
 
     FAULTS = frozenset(
         {
-            "dry_run",
+            "bearing_wear",
             "cavitation",
-            "pipe_burst",
-            "vfd_trip",
-            "vfd_trip_no_standby",
-            "tank_overflow",
-            "supply_loss",
+            "dry_run",
             "flood",
-            "stuck_pressure",
+            "pipe_burst",
+            "slow_leak",
+            "supply_loss",
+            "tank_overflow",
             "water_quality",
+            *CYCLES,
+            *TRIPS,
         }
     )
+    ACTS = frozenset({"reset", "pump_off", "pump_auto"})
 
     def __init__(
-        self, random: Random, *, pumps: int = 3, setpoint: float = 0.6, flow: float = 16.0, epoch: float = 0.0
+        self,
+        random: Random,
+        *,
+        pumps: int = 3,
+        setpoint: float = 0.6,
+        flow: float = 16.0,
+        tank: float = 40.0,
+        epoch: float = 0.0,
     ) -> None:
-        super().__init__(epoch=epoch)
-        self.pumps = [Pump(seconds=3600.0 * (4100 - 300 * k), starts=5200 - 410 * k) for k in range(pumps)]
-        self.setpoint = setpoint
-        self.inlet, self._normal_inlet = 0.25, 0.25
-        self._rated_flow = flow
-        head = (setpoint - self._normal_inlet) * 1.12
-        self._a, self._b = head * 1.4, head * 0.4 / flow**2
-        self._rated_power = flow * head * 1000 / 3600 / 0.58
-        self._rated_current = self._rated_power / (math.sqrt(3) * 0.38 * 0.86 * 0.88)
-        self._draw = 0.78 * flow * (pumps - 1) / math.sqrt(setpoint)
-        self._demand = Wander(random, 0.035, 40.0)
-        self._noise = Wander(random, 0.4, 3.0)
-        self.pressure, self.flow, self.level = setpoint, self._draw * math.sqrt(setpoint), 72.0
-        self.speed = 0.9
-        self._volume, self._energy_before = 218_400.0, 96_300.0
-        self._stage_timer = self._retry = 0.0
-        self._humidity, self._chlorine, self._turbidity = 58.0, 0.25, 0.3
-        self._frozen: float | None = None
-        for pump in self.pumps[: pumps - 1]:
-            pump.wanted, pump.freq = True, self.speed * FULL_SPEED
+        super().__init__(random, pumps=pumps, setpoint=setpoint, flow=flow, tank=tank, epoch=epoch)
+        self._peak = 0.78 * flow * max(1, pumps - 1) / math.sqrt(setpoint)
+        self._timer = 0.0
+        for pump in self.pumps[: max(1, math.ceil(demand(self.hour) * (pumps - 1)))]:
+            pump.wanted, pump.run_for = True, 3600.0
+        self._settle(0.0)
 
     def began(self, fault: str) -> None:
-        """A trip hits one pump (`pump`, 1 by default), or all of them; a stuck sensor keeps what it shows."""
-        if fault in ("vfd_trip", "vfd_trip_no_standby"):
-            first = int(self.param(fault, "pump", 1.0)) - 1
-            for victim in self.pumps if fault == "vfd_trip_no_standby" else self.pumps[first : first + 1]:
-                victim.tripped, victim.wanted, victim.freq = True, False, 0.0
-            self._stage_timer = 0.0
-        elif fault == "stuck_pressure":
-            self._frozen = self.pressure
+        """A stuck sensor keeps what it shows; what cycles, cycles one more pump than is needed."""
+        if fault == "stuck_pressure":
+            self._frozen = self.shown
+        if fault in CYCLES and self._cycled is None:
+            idle = [pump for pump in self.pumps if pump.ready and not pump.wanted]
+            self._cycled = idle[0] if idle else self.pumps[-1]
 
     def ended(self, fault: str) -> None:
-        """A person has reset the drive or exchanged the sensor."""
-        if fault in ("vfd_trip", "vfd_trip_no_standby", "dry_run"):
-            for pump in self.pumps:
-                pump.tripped = False
+        """A person has seen to it: drives are reset, the sensor is exchanged."""
+        if fault in (*TRIPS, "dry_run", "supply_loss", "pipe_burst"):
+            self._reset(self.pumps)
         elif fault == "stuck_pressure":
             self._frozen = None
+        if self._cycling() is None:
+            self._cycled = None
+
+    def acted(self, act: str, params: Mapping[str, float]) -> None:
+        """Reset, switch off or switch to automatic one pump (`pump`), or every one (0)."""
+        number = int(params.get("pump", 0.0 if act == "reset" else 1.0))
+        chosen = self.pumps if number == 0 else self.pumps[number - 1 : number]
+        if act == "reset":
+            self._reset(chosen)
+            return
+        for pump in chosen:
+            pump.off = act == "pump_off"
+            pump.wanted = pump.wanted and not pump.off
 
     def advance(self, dt: float) -> None:
-        """Supply, control, hydraulics, motors, room, in this order."""
-        self._noise.step(dt)
-        self._supply(dt)
+        """Protection, staging, control, hydraulics and motors, in this order."""
+        self._protect(dt)
         self._stage(dt)
         self._control(dt)
         self._hydraulics(dt)
-        for pump in self.pumps:
-            self._motor(pump, dt)
-        self._room(dt)
+        self._load()
 
-    def values(self) -> dict[str, Value]:
-        """The points of a booster controller and of the room around it."""
-        found = {**self._set_values(), **self._state_values(), **self._room_values()}
-        for number, pump in enumerate(self.pumps, 1):
-            found.update(self._pump_values(number, pump))
-        return found
+    def drift(self, dt: float) -> None:
+        """The room, demand, counters and temperatures."""
+        super().drift(dt)
+        self._taps.step(dt)
+        self._count_cycles(dt)
+        self._volume += self.flow * dt / 3600
+        self._run_seconds += dt if any(pump.running for pump in self.pumps) else 0.0
+        for pump in self.pumps:
+            pump.drift(dt, self.curve.power, dry=self.drawing_air)
+
+    def leap(self, dt: float) -> None:
+        """Let `dt` seconds (0 too) go by, in pieces that each end in the balance that their hour asks for."""
+        while True:
+            piece = min(dt, PIECE)
+            super().leap(piece)
+            self._settle(piece)
+            dt -= piece
+            if dt <= 1e-9:
+                return
 
     @property
-    def _dry(self) -> bool:
-        """Whether there is air where water should be."""
-        return self.inlet < 0.03 and self.on("dry_run")
+    def draw(self) -> float:
+        """What is drawn, in m3/h at 1 MPa; it grows with the root of the pressure.
 
-    def _running(self) -> list[Pump]:
-        return [pump for pump in self.pumps if pump.freq > 0.8 * self.speed * FULL_SPEED]
+        With a burst it is, in the end, what all pumps can give at a third of the set pressure, times the size.
+        """
+        taken = self._peak * demand(self.hour) * (1.0 + self._taps.value)
+        leaking = self.course("slow_leak", self.param("slow_leak", "seconds", 432_000.0))
+        taken += leaking * self.param("slow_leak", "flow", 1.5) / math.sqrt(self.setpoint)
+        burst = self.curve.most(1.0, len(self.pumps)) / math.sqrt(self.setpoint / 3)
+        burst *= self.param("pipe_burst", "size", 1.0)
+        return taken + self.course("pipe_burst", 3.5) * max(0.0, burst - taken)
 
-    def _supply(self, dt: float) -> None:
-        """Inlet pressure and tank."""
-        target, tau = self._normal_inlet + 0.004 * self._noise.value, 2.0
-        if self.on("dry_run"):
-            target = 0.0
-        elif self.on("supply_loss"):
-            target, tau = 0.02, self.param("supply_loss", "seconds", 60.0) / 3
-        elif self.on("cavitation"):
-            target, tau = 0.035 + 0.012 * math.sin(self.seconds * 2.1), 0.4
-        self.inlet = lag(self.inlet, target, dt, tau)
-        if self.on("dry_run"):
-            self.level = lag(self.level, 4.0, dt, 4.0)
-        elif self.on("tank_overflow"):
-            self.level = ramp(self.level, 101.0, dt, self.param("tank_overflow", "rate", 1.0) / 60)
-        elif self.on("supply_loss") or self.on("pipe_burst"):
-            self.level = limited(self.level - 2.0 / 60 * dt, 0.0, 101.0)
-        else:
-            # the float valve closes again at 72 %: quick down from an overflow, quick up from an empty tank
-            self.level = lag(self.level, 72.0 + self._demand.value * 20, dt, 12.0)
+    def _victims(self) -> list[Pump]:
+        """The pumps whose drives can't run now."""
+        if self.on("vfd_trip_no_standby"):
+            return self.pumps
+        return [pump for number, pump in enumerate(self.pumps, 1) if self.struck("vfd_trip", number)]
+
+    def _protect(self, dt: float) -> None:
+        """Drives trip after a second of running with their fault; pumps that run dry are stopped after a while."""
+        for pump in self._victims():
+            if pump.run_for > 1.0:
+                pump.trip(DRIVE_OVERCURRENT)
+        running = [pump for pump in self.pumps if pump.running]
+        self._dry_for = self._dry_for + dt if self.drawing_air and running else 0.0
+        if self._dry_for >= self.param("dry_run", "trip_after", 120.0):
+            for pump in running:
+                pump.trip(DRY_RUNNING)
 
     def _stage(self, dt: float) -> None:
-        """Start a pump when the running ones are at their end, stop one when they are idle; replace a tripped one."""
-        wanted = [pump for pump in self.pumps if pump.wanted]
-        ready = [pump for pump in self.pumps if not pump.wanted and not pump.tripped]
-        if self._dry:
-            ready = []
-        tripped = any(pump.tripped for pump in self.pumps)
-        if ready and (self.speed > 0.985 or (tripped and len(wanted) < len(self.pumps) - 1)):
-            self._stage_timer += dt
-            if self._stage_timer >= 4.0:
-                ready[0].wanted, self._stage_timer = True, 0.0
-                ready[0].starts += 1
-        elif len(wanted) > 1 and self.speed < 0.87 and not self._dry:
-            self._stage_timer -= dt
-            if self._stage_timer <= -15.0:
-                wanted[-1].wanted, self._stage_timer = False, 0.0
+        """One more pump when those that run can't hold the pressure; one less when the others can do it alone."""
+        if (cycling := self._cycling()) and self._cycled:
+            cycle, age = cycling
+            self._cycled.wanted = self._cycled.ready and not cycle.stands(age)
+        wanted, ready = self._staged()
+        if ready and self._short(len(wanted)):
+            self._timer = max(self._timer, 0.0) + dt
+            if self._timer >= START_AFTER:
+                self._start(ready[0])
+        elif self._spare(len(wanted)):
+            self._timer = min(self._timer, 0.0) - dt
+            if self._timer <= -STOP_AFTER:
+                wanted[-1].wanted, self._timer = False, 0.0
         else:
-            self._stage_timer = 0.0
+            self._timer = 0.0
+
+    def _staged(self) -> tuple[list[Pump], list[Pump]]:
+        """(those that run by the demand, those that may be added); a pump that cycles is neither."""
+        own = [pump for pump in self.pumps if pump is not self._cycled]
+        ready = [pump for pump in own if pump.ready and not pump.wanted and not self.drawing_air]
+        return [pump for pump in own if pump.wanted], ready
+
+    def _short(self, count: int) -> bool:
+        """Whether `count` pumps are too few."""
+        if count == 0 or self._cycled:
+            return count == 0
+        each = self.draw * math.sqrt(self.setpoint) / count
+        return each > 1.05 * self.curve.flow or self.curve.speed(self.setpoint, count, self.draw) > 0.985
+
+    def _spare(self, count: int) -> bool:
+        """Whether one pump less than `count` would do."""
+        if count < 2 or self._cycled:
+            return False
+        each = self.draw * math.sqrt(self.setpoint) / (count - 1)
+        return each < 0.85 * self.curve.flow and self.curve.speed(self.setpoint, count - 1, self.draw) < 0.95
+
+    def _start(self, pump: Pump) -> None:
+        pump.wanted, self._timer = True, 0.0
+        pump.starts += 1
+
+    @staticmethod
+    def _reset(pumps: Sequence[Pump]) -> None:
+        for pump in pumps:
+            pump.code = 0
+
+    def _cycling(self) -> tuple[Cycle, float] | None:
+        """What makes a pump cycle now, at the period asked for, and its age."""
+        for fault, cycle in CYCLES.items():
+            if (age := self.age(fault)) is not None:
+                return replace(cycle, period=self.param(fault, "period", cycle.period)), age
+        return None
+
+    def _count_cycles(self, dt: float) -> None:
+        if (cycling := self._cycling()) and self._cycled and self._cycled.ready:
+            cycle, age = cycling
+            self._cycled.starts += cycle.starts(max(0.0, age - dt), age)
 
     def _control(self, dt: float) -> None:
-        """Integral control of the pressure; all drives follow one speed."""
-        error = limited((self.setpoint - self.pressure) / self.setpoint, -0.2, 0.2)
-        self.speed = limited(self.speed + 0.45 * error * dt, LOWEST / FULL_SPEED, 1.0)
-        stopped_dry = self.on("dry_run", self.param("dry_run", "trip_after", 120.0))
+        """All drives follow one speed: the one that the demand needs, more when the pressure is low."""
+        error = (self.setpoint - self.pressure) / self.setpoint
+        count = max(1, sum(pump.wanted for pump in self.pumps))
+        needed = self.curve.speed(self.setpoint, count, self.draw)
+        self.speed = ramp(self.speed, limited(needed + error, LOWEST / FULL_SPEED, 1.0), dt, 0.1)
         for pump in self.pumps:
-            if stopped_dry:
-                pump.tripped, pump.wanted = True, False
-            goal = self.speed * FULL_SPEED if pump.wanted and not pump.tripped else 0.0
-            pump.freq = ramp(pump.freq, goal, dt, 14.0)
-        if not any(pump.wanted or pump.tripped for pump in self.pumps):
-            self._retry += dt
-            if self._retry > 3.0:
-                self.pumps[0].wanted, self._retry = True, 0.0
+            pump.freq = ramp(pump.freq, self.speed * FULL_SPEED if pump.wanted else 0.0, dt, 14.0)
 
     def _hydraulics(self, dt: float) -> None:
-        """The one pressure where what the pumps give is what the building draws."""
-        draw = self._draw * (1.0 + self._demand.step(dt))
-        if self.on("pipe_burst"):
-            draw *= self.param("pipe_burst", "size", 5.0)
-        count = len(self._running())
-        if count and not self._dry:
-            resistance = self._b * (draw / count) ** 2
-            target = (max(self.inlet, 0.0) + self._a * self.speed**2) / (1.0 + resistance)
-        else:
-            target = 0.08 if self._dry else self.inlet * 0.3
-        self.pressure = lag(self.pressure, target, dt, 1.6 if self._dry else 0.9)
-        moving = 0.0 if self._dry or not count else draw * math.sqrt(max(self.pressure, 0.0))
-        if self.on("cavitation"):
-            moving *= 1.0 + 0.1 * math.sin(self.seconds * 5.0)
-        self.flow = lag(self.flow, moving, dt, 0.8)
-        self._volume += self.flow * dt / 3600
+        """Towards the pressure where what the pumps give is what the building draws; as fast as the pipes empty."""
+        target = self._balance()
+        emptying = STORAGE * self._peak * MIDDAY / self.draw
+        pressure = lag(self.pressure, target, dt, 1.5 if target > self.pressure else max(0.9, emptying))
+        if (cycling := self._cycling()) and self._turning():
+            cycle, age = cycling
+            cycled = cycle.pressure(self.pressure, self.setpoint, age, dt)
+            pressure = pressure if cycled is None else cycled
+        self.pressure = pressure
+        self.flow = lag(self.flow, self._moved(), dt, 0.8)
 
-    def _motor(self, pump: Pump, dt: float) -> None:
-        """Power by the cube of the speed, with a part that follows the flow; current by the power."""
-        share = pump.freq / FULL_SPEED
-        count = max(1, len(self._running()))
-        load = 0.0 if share < 0.1 else limited(self.flow / count / (self._rated_flow * share), 0.0, 1.3)
-        power = self._rated_power * relative_power(share, load)
-        pump.power = power if pump.running else 0.0
-        relative = pump.power / self._rated_power
-        pump.current = self._rated_current * (0.15 + 0.85 * relative) if pump.running else 0.0
-        hot = 30.0 + 42.0 * relative + (25.0 if self._dry and pump.running else 0.0)
-        pump.motor_temp = lag(pump.motor_temp, hot, dt, 600.0)
-        pump.energy += pump.power * dt / 3600
-        if pump.running:
-            pump.seconds += dt
+    def _settle(self, dt: float) -> None:
+        """Jump to the balance of the hour, `dt` seconds after the last one."""
+        self._protect(dt)
+        for _ in self.pumps:
+            wanted, ready = self._staged()
+            if ready and self._short(len(wanted)):
+                self._start(ready[0])
+            elif self._spare(len(wanted)):
+                wanted[-1].wanted = False
+            for pump in self._victims():
+                if pump.wanted:
+                    pump.trip(DRIVE_OVERCURRENT)
+        count = max(1, sum(pump.wanted for pump in self.pumps))
+        needed = 1.0 if self.drawing_air else self.curve.speed(self.setpoint, count, self.draw)
+        self.speed = limited(needed, LOWEST / FULL_SPEED, 1.0)
+        for pump in self.pumps:
+            pump.freq = self.speed * FULL_SPEED if pump.wanted else 0.0
+        self.pressure = self._balance()
+        self.flow = self._moved()
+        self._load()
 
-    def _room(self, dt: float) -> None:
-        humid = 82.0 if self.on("flood") else 58.0 + self._noise.value
-        self._humidity = lag(self._humidity, humid, dt, 20.0)
-        bad = self.on("water_quality")
-        tau = self.param("water_quality", "seconds", 60.0) / 3 if bad else 20.0
-        self._chlorine = lag(self._chlorine, 0.03 if bad else 0.25, dt, tau)
-        self._turbidity = lag(self._turbidity, 1.4 if bad else 0.3, dt, tau)
+    def _turning(self) -> int:
+        """How many pumps turn fast enough to give water."""
+        if self.drawing_air:
+            return 0
+        return sum(pump.freq > 0.8 * self.speed * FULL_SPEED for pump in self.pumps)
 
-    # what the controllers show
+    def _balance(self) -> float:
+        """The pressure that the pumps and the building come to."""
+        if self.drawing_air:
+            return DRY_OUTLET
+        turning = self._turning()
+        return self.curve.pressure(self.speed, turning, self.draw) if turning else NO_PUMP_OUTLET
 
-    def _set_values(self) -> dict[str, Value]:
-        pressure = self.pressure if self._frozen is None else self._frozen
-        power = sum(pump.power for pump in self.pumps)
-        running = self._running()
-        share = max((pump.freq for pump in self.pumps), default=0.0) / FULL_SPEED
-        noise = self._noise.value
-        return {
-            "sys.inlet_pressure": self.inlet,
-            "sys.outlet_pressure": pressure,
-            "sys.remote_pressure": max(0.0, pressure - 0.03),
-            "sys.setpoint": self.setpoint,
-            "sys.setpoint_pct": self.setpoint / SENSOR_RANGE * 100,
-            "sys.feedback": pressure / SENSOR_RANGE * 100,
-            "sys.head": max(0.0, pressure - self.inlet) * 1000 / 9.80665,
-            "sys.flow": self.flow,
-            "sys.volume": self._volume,
-            "sys.performance": share * 100,
-            "sys.speed": share * 2900,
-            "sys.freq": share * FULL_SPEED,
-            "sys.current": sum(pump.current for pump in self.pumps),
-            "sys.dc_voltage": 538.0 + noise if running else 546.0 + noise,
-            "sys.power": power,
-            "sys.energy": self._energy_before + sum(pump.energy for pump in self.pumps),
-            "sys.specific_energy": limited(power * 1000 / self.flow, 0.0, 9000.0) if self.flow > 0.5 else 0.0,
-            "sys.electronics_temp": 41.0 + noise,
-            "sys.liquid_temp": 18.0 + noise * 0.2,
-            "sys.run_hours": self.pumps[0].seconds / 3600 + 240,
-            "sys.powered_hours": 9_600 + self.seconds / 3600,
-            "sys.starts": sum(pump.starts for pump in self.pumps),
-        }
+    def _moved(self) -> float:
+        """What the pumps give at the pressure there is, m3/h; cavitation makes it unsteady."""
+        most = self.curve.most(self.speed, self._turning())
+        unsteady = 1.0 + 0.1 * math.sin(self.seconds * 5.0) if self.on("cavitation") else 1.0
+        return min(most, self.draw * math.sqrt(self.pressure)) * unsteady
 
-    def _state_values(self) -> dict[str, Value]:
-        running = any(pump.running for pump in self.pumps)
-        tripped = [pump for pump in self.pumps if pump.tripped]
-        dry = self._dry and self.on("dry_run", 6.0)
-        code = DRY_RUNNING if dry else 49 if len(tripped) == len(self.pumps) else 0
-        return {
-            "sys.run": running,
-            "sys.fault": code != 0,
-            "sys.warning": bool(tripped) or self.on("cavitation") or (self._dry and not dry),
-            "sys.alarm_code": code,
-            "sys.warning_code": 49 if tripped and not code else 0,
-            "sys.control_mode": 4,
-            "sys.operation_mode": 0,
-            "sys.remote_access": True,
-            "sys.forced_local": False,
-            "sys.copy_to_local": False,
-            "sys.reset_ack": False,
-            "sys.setpoint_influence": False,
-            "sys.low_flow_stop": False,
-            "sys.max_flow_limit": self.on("pipe_burst") and self.speed > 0.98,
-            "sys.at_max_power": False,
-            "sys.at_max_speed": running and self.speed > 0.995,
-            "sys.at_min_speed": running and self.speed < 0.405,
-            "sys.rotation": running,
-            "sys.direction": False,
-            "maint.bearing_months": 12,
-            "maint.bearing_action": False,
-            "link.crc_errors": 0,
-            "link.data_errors": 0,
-            "mains_ok": True,
-            "control.fail": False,
-            "cabinet.door": False,
-        }
-
-    def _room_values(self) -> dict[str, Value]:
-        return {
-            "tank.level": self.level,
-            "tank.depth": self.level * 0.025,
-            "tank.overflow": self.level > 98.5,
-            "tank.low_low": self.level < 10.0,
-            "tank.inlet_valve": self.on("tank_overflow") or self.level < 71.0,
-            "room.flood": self.on("flood", 2.0) or self.on("pipe_burst", 60.0),
-            "room.temp": 21.0 + self._noise.value * 0.3,
-            "room.humidity": self._humidity,
-            "room.door": False,
-            "wq.residual_chlorine": self._chlorine,
-            "wq.turbidity": self._turbidity,
-            "wq.ph": 7.3 + self._noise.value * 0.02,
-            "sump.level": 1.9 if self.on("flood", 2.0) else 0.6,
-            "sump.high_float": self.on("flood", 2.0),
-        }
-
-    def _pump_values(self, number: int, pump: Pump) -> dict[str, Value]:
-        key = f"pump[{number}]."
-        vibration = 1.6 + 0.1 * self._noise.value + (3.4 if self.on("cavitation") or self._dry else 0.0)
-        return {
-            key + "run": pump.running,
-            key + "fault": pump.tripped,
-            key + "mode": 2,
-            key + "remote": True,
-            key + "available": not pump.tripped,
-            key + "freq": pump.freq,
-            key + "performance": pump.freq / FULL_SPEED * 100,
-            key + "speed": pump.freq / FULL_SPEED * 2900,
-            key + "current": pump.current,
-            key + "power": pump.power,
-            key + "motor_temp": pump.motor_temp,
-            key + "fault_code": 0 if not pump.tripped else DRY_RUNNING if self.on("dry_run") else OVERCURRENT,
-            key + "vib_rms": vibration if pump.running else 0.1,
-            key + "run_hours": pump.seconds / 3600,
-            key + "starts": pump.starts,
-            key + "energy": 24_000.0 + pump.energy,
-            key + "control_source": 2,
-        }
+    def _load(self) -> None:
+        """Power and current of every motor; a cavitating pump takes a little less, and not steadily."""
+        each = self.flow / max(1, self._turning())
+        unsteady = 0.94 + 0.04 * math.sin(self.seconds * 5.0) if self.on("cavitation") else 1.0
+        for pump in self.pumps:
+            if not pump.running:
+                pump.power = pump.current = 0.0
+                continue
+            share = pump.freq / FULL_SPEED
+            pump.power = self.curve.kilowatts(share, each, dry=self.drawing_air) * unsteady
+            pump.current = self.curve.amperes(pump.power)

@@ -28,10 +28,12 @@ from simulators.models.drainage import Pit
 from simulators.models.elevator import Elevator
 from simulators.models.environment import Environment
 from simulators.models.fire_panel import FirePanel
+from simulators.models.fire_water_set import FireWater
 from simulators.models.generator import Generator
 from simulators.models.lighting import Lighting
 from simulators.models.model import Model
 from simulators.models.power_meter import Meter
+from simulators.models.sewage import Sewage
 from simulators.models.supply import Supply
 from simulators.models.transformer import Transformer
 from simulators.models.ups import Ups
@@ -47,7 +49,7 @@ def model_for(asset_class: str) -> Model:
     ups = Ups(random, supply)
     models: dict[str, Model] = {
         "elevator": Elevator(random),
-        "water_pump": PumpSet(random, pumps=6),
+        "water_pump": Cabinet([Sewage(random), FireWater(random), PumpSet(random, pumps=6)]),
         "power": Cabinet([Ats(supply), Generator(supply), Transformer(random, supply), board.meter, board, ups]),
         "fire_alarm": FirePanel(random),
         "access_control": AccessController(random, doors=8),
@@ -121,7 +123,7 @@ def test_every_register_of_every_shipped_profile_gets_a_value(catalog: Catalog) 
     [
         "fw-lift-1", "grundfos-cim", "eastron-sdm630", "abb-ats022", "apc-smart-ups", "fw-fire-1", "fw-door-1",
         "daikin-microtech3", "fw-chiller-1", "fw-ahu-1", "fw-nvr-1", "fw-drain-1", "fw-light-1", "xy-md1", "eaton-tc50",
-        "fw-gen-1", "fw-board-1",
+        "fw-gen-1", "fw-board-1", "fw-sump-1", "fw-firewater-1",
     ],
 )  # fmt: skip
 async def test_a_client_reads_back_what_the_model_shows(catalog: Catalog, name: str) -> None:
@@ -168,7 +170,7 @@ async def test_what_is_not_there_is_refused_and_nothing_can_be_written(catalog: 
 
 async def test_units_behind_one_listener_and_renamed_points(catalog: Catalog) -> None:
     doors = catalog.profiles["fw-door-1"]
-    first, second = ModbusUnit(doors, unit=1, fixed={0: 0x4431}), ModbusUnit(
+    first, second = ModbusUnit(doors, unit=1), ModbusUnit(
         doors, unit=2, rename={"door[1].open_count": "door[2].open_count"}
     )  # fmt: skip
     for unit in (first, second):
