@@ -33,11 +33,12 @@ def test_what_stands_in_it(demo: tuple[Site, Catalog]) -> None:
     site, catalog = demo
     classes = [asset.asset_class for asset in site.assets.values()]
     assert classes.count("elevator") == 4
-    assert classes.count("water_pump") == 3
+    assert classes.count("water_pump") == 5
+    assert set(classes) == set(catalog.classes)
     assert classes.count("fire_alarm") == 1
     assert classes.count("access_control") == 2
     points = mapped(site, catalog)
-    assert 550 <= len(points) <= 750
+    assert 850 <= len(points) <= 1050
     assert len({asset for asset, key in points if key == "u.l1n"}) == 4, "four meters"
     assert len([key for _, key in points if re.fullmatch(r"door\[\d\]\.contact", key)]) == 8, "eight doors"
     assert any(key == "ats.position" for _, key in points)
