@@ -79,6 +79,10 @@ class Fault:
     points: frozenset[Kind] = frozenset()
     expect: tuple[Expected, ...] = ()
 
+    def filled(self, params: Mapping[str, float]) -> dict[str, float]:
+        """Every param: as given, else its default."""
+        return {name: param.default for name, param in self.params.items()} | dict(params)
+
 
 @dataclass(frozen=True, slots=True)
 class Act:

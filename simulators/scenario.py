@@ -21,7 +21,8 @@ BROKER = "broker"
 class Subject:
     """Something that a scenario can act upon: an asset, a device, a gateway, or the broker.
 
-    `points` are the keys and kinds of an asset's points that can be disturbed one by one.
+    `points` are the keys and kinds of an asset's points that can be disturbed one by one. `unseen`: fault of a point ->
+    the points on which nobody could see it.
     """
 
     on: On
@@ -29,6 +30,7 @@ class Subject:
     faults: Mapping[str, Fault]
     acts: Mapping[str, Act] = field(default_factory=dict)
     points: Mapping[str, Kind] = field(default_factory=dict)
+    unseen: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 Subjects = Mapping[tuple[On, str], Subject]
@@ -173,6 +175,8 @@ def check_point(deed: Fault | Act, point: str, subject: Subject) -> Iterator[str
     elif subject.points[point] not in deed.points:
         kinds = ", ".join(sorted(deed.points))
         yield f"{deed.name} befalls points of kind {kinds}; {point} is {subject.points[point]}"
+    elif point in subject.unseen.get(deed.name, ()):
+        yield f"{deed.name} can't be shown by {point}: every number of its register is a value that can be"
 
 
 def check_params(deed: Fault | Act, params: Mapping[str, float]) -> Iterator[tuple[str, str]]:
