@@ -23,6 +23,8 @@ from api.accounts import Accounts
 from api.auth import Passwords, Role
 from caretaker_roles import ROLES, House, open_house
 from facility.assets import Device
+from facility.broker import EmbeddedBroker
+from facility.bus import Bus, Message
 from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site, load_site
@@ -31,6 +33,7 @@ from facility.readings import Value
 from facility.settings import ApiSettings, ChannelSettings
 from facility.wire import Batch
 from rules.rulebook import load_rulebook
+from simulators.devices.faulty_bus import FaultyBus
 from simulators.phone import Phone, phone
 from simulators.report import Observed, Push, Turn, report
 from simulators.scenario import Scenario, load_scenario
@@ -106,11 +109,24 @@ async def open_demo(options: Options, clock: Clock, tell: Callable[[str], None])
         site = demo_site(site, options, receiver)
         discrete = _turning(site, catalog)
         stored = Stored(discrete)
-        house = House(site, catalog, rulebook, clock, observer=stored.observe)
+        lines: dict[str, FaultyBus] = {}
+
+        def between(gateway: str, bus: Bus, will: Message) -> Bus:
+            lines[gateway] = FaultyBus(bus, will=will)
+            return lines[gateway]
+
+        house = House(site, catalog, rulebook, clock, observer=stored.observe, between=between)
         async with open_house(house, ["broker"]):
             tell(f"broker on {house.broker.host}:{house.broker.port}")
             simulation = Simulation(
-                site, catalog, bus=await house.bus("simulation"), clock=clock, seed=options.seed, speed=options.speed
+                site,
+                catalog,
+                bus=await house.bus("simulation"),
+                clock=clock,
+                seed=options.seed,
+                speed=options.speed,
+                gateways=lines,
+                broker=house.broker if isinstance(house.broker, EmbeddedBroker) else None,
             )
             ports = await simulation.start(ports="free")
             house.site = site = dataclasses.replace(site, devices=_rewired(site, ports))

@@ -11,21 +11,22 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from facility.assets import Device
-from facility.bus import Bus, Message
+from facility.bus import Bus
 from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
-from facility.errors import BusError
 from facility.points import Kind
 from facility.readings import Value
 from simulators.building import QUANTUM, Building
+from simulators.devices.faulty_bus import FaultyBus
 from simulators.devices.modbus_server import ModbusHost, ModbusUnit, Served
-from simulators.devices.native import NativeDevice
+from simulators.devices.native_host import NativeHost
 from simulators.devices.natives import NATIVES
+from simulators.devices.network import BrokerSwitch, Network
 from simulators.faultfile import On
 from simulators.making import points_of
 from simulators.player import Player
@@ -36,9 +37,6 @@ log = logging.getLogger(__name__)
 LOG_LIMIT = 100_000
 LEISURE = 10.0
 """Up to this speed the models step as finely as they can; above it, more coarsely, or the processor would be busy."""
-OUTBOX = 1_000
-"""Messages of one device that may wait for the broker."""
-
 FIXED = {
     "fw-lift-1": {0: 0x4C31, 1: 0x0100},
     "fw-fire-1": {0: 0x4631, 1: 0x0100},
@@ -62,22 +60,11 @@ class Change:
     value: Value
 
 
-@dataclass(slots=True)
-class _Native:
-    """A device on the broker, and whether it has greeted since the connection came up."""
-
-    id: str
-    asset: str
-    device: NativeDevice
-    outbox: asyncio.Queue[Message] = field(default_factory=lambda: asyncio.Queue(OUTBOX))
-    greeted: bool = False
-
-
 class Simulation:
     """All simulated devices of a site. `start`, then `run` beside `play`; `stop` in the end.
 
     `changes`: when discrete and enum points really changed on the wire (the newest 100,000). `served`: what the Modbus
-    devices have answered. `published`, `unpublished`: messages to the broker, and those it was not there for.
+    devices have answered. `gateways`: the connections of the gateways that can be disturbed here; they may come later.
     """
 
     def __init__(  # noqa: PLR0913 - each is a choice of whoever runs the hardware
@@ -90,21 +77,25 @@ class Simulation:
         seed: int = 1,
         speed: float = 1.0,
         step: float = 0.1,
+        gateways: Mapping[str, FaultyBus] | None = None,
+        broker: BrokerSwitch | None = None,
     ) -> None:
         self.site, self.speed = site, speed
         quantum = QUANTUM if speed <= LEISURE else 0.5
         self.building = Building(site, catalog, seed=seed, epoch=clock.ms() / 1000, quantum=quantum)
         self.changes: deque[Change] = deque(maxlen=LOG_LIMIT)
         self.served = Served()
-        self.published = self.unpublished = 0
         self.late = 0
-        self._bus, self._clock, self._catalog, self._step = bus, clock, catalog, step
+        self._clock, self._catalog, self._step = clock, catalog, step
         self._units: list[tuple[str, ModbusUnit]] = []
         self._hosts: dict[str, ModbusHost] = {}
-        self._natives: list[_Native] = []
+        self._network = Network({} if gateways is None else gateways, broker)
         self._truth: dict[str, dict[str, Value]] = {}
         self._watched: dict[str, tuple[str, ...]] = {}
-        self._values: dict[str, dict[str, Value]] = {}
+        self._values = self.building.values()
+        self._natives = NativeHost(bus, clock, lambda asset: self._values[asset])
+        for device in site.devices:
+            self._add_native(device)
         self._player: Player | None = None
         self._played = asyncio.Event()
         self._began = self._done = 0.0
@@ -112,7 +103,17 @@ class Simulation:
     @property
     def subjects(self) -> dict[tuple[On, str], Subject]:
         """What can be acted upon, and how; what `load_scenario` wants to know."""
-        return self.building.subjects()
+        return {**self.building.subjects(), **self._natives.subjects(), **self._network.subjects()}
+
+    @property
+    def published(self) -> int:
+        """Messages of the devices on the broker."""
+        return self._natives.published
+
+    @property
+    def unpublished(self) -> int:
+        """Messages that the broker was not there for."""
+        return self._natives.unpublished
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
@@ -129,10 +130,12 @@ class Simulation:
             profile = self._catalog.profiles[device.profile]
             if device.asset not in self.building.models:
                 log.warning("%s: assets of this class are not simulated", device.id)
-            elif profile.protocol == "mqtt":
-                self._add_native(device)
-            else:
+            elif device.id in self._natives.devices:
+                self._watch(device)
+            elif profile.protocol == "modbus":
                 hosts.setdefault((device.host, device.port), []).append(device)
+            else:
+                log.warning("%s: the profile %s has no simulated device", device.id, device.profile)
         self._values = self.building.values()
         try:
             for (host, port), devices in hosts.items():
@@ -149,9 +152,7 @@ class Simulation:
     async def run(self) -> None:
         """Step all models until cancelled; a failing step is logged and the next one goes on."""
         async with asyncio.TaskGroup() as tasks:
-            for native in self._natives if self._bus else ():
-                tasks.create_task(self._answer(native), name=f"simulated {native.id} answers")
-                tasks.create_task(self._send(native), name=f"simulated {native.id} speaks")
+            tasks.create_task(self._natives.run(), name="simulated devices on the broker")
             await self._go()
 
     async def play(self, scenario: Scenario) -> None:
@@ -166,12 +167,12 @@ class Simulation:
 
     def begin(self, action: Action) -> None:
         """A fault begins; ValueError for an unknown subject or fault."""
-        self.building.begin(action)
+        self._stage(action).begin(action)
         log.info("%s: %s begins", action.point or action.subject, action.name)
 
     def end(self, action: Action) -> None:
         """A fault ends; ValueError for an unknown subject or fault."""
-        self.building.end(action)
+        self._stage(action).end(action)
         log.info("%s: %s ends", action.point or action.subject, action.name)
 
     def act(self, action: Action) -> None:
@@ -188,10 +189,7 @@ class Simulation:
         for host in dict.fromkeys(self._hosts.values()):
             await host.stop()
         self._hosts.clear()
-        if self._bus and self._bus.connected:
-            for native in self._natives:
-                for message in native.device.bye():
-                    await self._publish(message)
+        await self._natives.stop()
 
     def tick(self, dt: float) -> None:
         """One step by `dt` seconds of the models' time: what `run` does again and again."""
@@ -205,8 +203,15 @@ class Simulation:
         for asset, unit in self._units:
             unit.update(self._values[asset])
         self._note(self._clock.ms(), (asset for asset, _ in self._units))
-        for native in self._natives:
-            self._tell(native, now / 1000)
+        for native in self._natives.devices.values():
+            if self._natives.tell(native, dt):
+                self._note(self._clock.ms(), [native.asset])
+
+    def _stage(self, action: Action) -> Building | NativeHost | Network:
+        """Who plays a fault."""
+        if action.on is On.DEVICE:
+            return self._natives
+        return self._network if action.on in (On.GATEWAY, On.BROKER) else self.building
 
     def _add_unit(self, device: Device) -> ModbusUnit:
         profile = self._catalog.profiles[device.profile]
@@ -218,13 +223,10 @@ class Simulation:
         return unit
 
     def _add_native(self, device: Device) -> None:
-        make = NATIVES.get(device.profile)
-        native = make(device, self.building.models[device.asset], self.site.time_zone) if make else None
+        make, model = NATIVES.get(device.profile), self.building.models.get(device.asset)
+        native = make(device, model, self.site.time_zone) if make and model else None
         if native:
-            self._natives.append(_Native(device.id, device.asset, native))
-            self._watch(device)
-        else:
-            log.warning("%s: the profile %s has no simulated device", device.id, device.profile)
+            self._natives.add(device.id, device.asset, native)
 
     def _watch(self, device: Device) -> None:
         """Remember which points of the asset are discrete or enum, for the log of changes."""
@@ -263,55 +265,6 @@ class Simulation:
                 self.tick(dt * self.speed)
             except Exception:
                 log.exception("a step of the simulated hardware failed")
-
-    def _tell(self, native: _Native, seconds: float) -> None:
-        """Let a device on the broker speak, when there is a broker; it greets again after every reconnect."""
-        if self._bus is None or not self._bus.connected:
-            native.greeted = False
-            return
-        values = self._values[native.asset]
-        messages = [] if native.greeted else native.device.hello(values, seconds)
-        native.greeted = True
-        fresh = native.device.update(values, seconds)
-        if fresh:
-            self._note(self._clock.ms(), [native.asset])
-        for message in messages + fresh:
-            self._queue(native, message)
-
-    def _queue(self, native: _Native, message: Message) -> None:
-        try:
-            native.outbox.put_nowait(message)
-        except asyncio.QueueFull:
-            self.unpublished += 1
-
-    async def _send(self, native: _Native) -> None:
-        """Publish what one device says, in order; a broker that hangs holds up nobody else."""
-        while True:
-            message = await native.outbox.get()
-            if not await self._publish(message):
-                native.greeted = False
-
-    async def _publish(self, message: Message) -> bool:
-        """Publish one message; False, and counted, when the broker is not there."""
-        try:
-            if self._bus is None:
-                raise BusError("no broker")
-            await self._bus.publish(message.topic, message.payload, retain=message.retain)
-        except BusError:
-            self.unpublished += 1
-            return False
-        self.published += 1
-        return True
-
-    async def _answer(self, native: _Native) -> None:
-        """Answer what the broker brings for one device."""
-        if self._bus is None:
-            return
-        async with self._bus.subscribe(*native.device.topics, limit=1000) as requests:
-            async for request in requests:
-                values: Mapping[str, Value] = self._values[native.asset]
-                for message in native.device.asked(request, values, self._clock.ms() / 1000):
-                    self._queue(native, message)
 
 
 async def run_for(simulation: Simulation, seconds: float | None) -> None:

@@ -269,10 +269,10 @@ class Sensors:
             for disturbance in on.values():
                 disturbance.step(dt)
 
-    def show(self, values: Mapping[str, dict[str, Value]]) -> None:
-        """Lay the faults over the values of all assets, in place; what has no value keeps none."""
+    def show(self, values: dict[str, dict[str, Value]]) -> None:
+        """Lay the faults over the values of all assets; what has no value keeps none. What the models said is kept."""
         for (asset, point), on in self._on.items():
-            values[asset][point] = self._shown((asset, point), on, values[asset].get(point))
+            values[asset] = {**values[asset], point: self._shown((asset, point), on, values[asset].get(point))}
 
     def _shown(self, place: Place, on: Mapping[str, Disturbance], value: Value) -> Value:
         for disturbance in on.values():
