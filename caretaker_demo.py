@@ -109,29 +109,11 @@ async def open_demo(options: Options, clock: Clock, tell: Callable[[str], None])
         site = demo_site(site, options, receiver)
         discrete = _turning(site, catalog)
         stored = Stored(discrete)
-        lines: dict[str, FaultyBus] = {}
-
-        def between(gateway: str, bus: Bus, will: Message) -> Bus:
-            lines[gateway] = FaultyBus(bus, will=will)
-            return lines[gateway]
-
-        house = House(site, catalog, rulebook, clock, observer=stored.observe, between=between)
+        house = House(site, catalog, rulebook, clock, observer=stored.observe)
         async with open_house(house, ["broker"]):
             tell(f"broker on {house.broker.host}:{house.broker.port}")
-            simulation = Simulation(
-                site,
-                catalog,
-                bus=await house.bus("simulation"),
-                clock=clock,
-                seed=options.seed,
-                speed=options.speed,
-                gateways=lines,
-                broker=house.broker if isinstance(house.broker, EmbeddedBroker) else None,
-            )
-            ports = await simulation.start(ports="free")
-            house.site = site = dataclasses.replace(site, devices=_rewired(site, ports))
+            simulation = await start_hardware(house, seed=options.seed, speed=options.speed)
             tell(f"{len(site.devices)} simulated devices, {len(site.assets)} assets")
-            house.spawn("simulation", simulation.run())
             for role in ("ingest", "rules", "api", "gateway"):
                 await ROLES[role](house)
             accounts = Accounts(await house.records())
@@ -139,6 +121,29 @@ async def open_demo(options: Options, clock: Clock, tell: Callable[[str], None])
             await accounts.add(USER, Role.ADMIN, language="zh", password_hash=digest, at=clock.ms(), actor="demo")
             yield Demo(house, simulation, receiver, stored, password, clock.monotonic())
             await simulation.stop()
+
+
+async def start_hardware(house: House, *, seed: int = 1, speed: float = 1.0) -> Simulation:
+    """The simulated building of a house whose broker runs; the house's devices are then where it listens.
+
+    The connections of gateways that start later, and an embedded broker, can be disturbed by a scenario.
+    """
+    lines: dict[str, FaultyBus] = {}
+
+    def between(gateway: str, bus: Bus, will: Message) -> Bus:
+        lines[gateway] = FaultyBus(bus, will=will)
+        return lines[gateway]
+
+    house.between = between
+    broker = house.broker if isinstance(house.broker, EmbeddedBroker) else None
+    bus, clock = await house.bus("simulation"), house.clock
+    simulation = Simulation(
+        house.site, house.catalog, bus=bus, clock=clock, seed=seed, speed=speed, gateways=lines, broker=broker
+    )
+    ports = await simulation.start(ports="free")
+    house.site = dataclasses.replace(house.site, devices=_rewired(house.site, ports))
+    house.spawn("simulation", simulation.run())
+    return simulation
 
 
 def demo_site(site: Site, options: Options, receiver: Phone) -> Site:

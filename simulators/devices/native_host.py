@@ -123,7 +123,8 @@ class NativeHost:
 
     async def _send(self, native: Native) -> None:
         """Publish what one device says, in order; a broker that hangs holds up nobody else."""
-        while True:
+        task = asyncio.current_task()
+        while not (task and task.cancelling()):  # the client's wait_for may swallow a cancellation in 3.11
             message = await native.outbox.get()
             if not await self._publish(message):
                 native.greeted = False
