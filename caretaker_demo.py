@@ -24,6 +24,8 @@ from api.auth import Passwords, Role
 from caretaker_people import OnDuty
 from caretaker_roles import ROLES, House, open_house
 from facility.assets import Device
+from facility.broker import EmbeddedBroker
+from facility.bus import Bus, Message
 from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site, load_site
@@ -35,6 +37,7 @@ from rules.commands import Commands
 from rules.notify import Routing
 from rules.rulebook import load_rulebook
 from simulators.control import SimulationControl
+from simulators.devices.faulty_bus import FaultyBus
 from simulators.phone import Phone, phone
 from simulators.report import Observed, Push, Turn, report
 from simulators.scenario import Scenario, load_scenario
@@ -113,13 +116,8 @@ async def open_demo(options: Options, clock: Clock, tell: Callable[[str], None])
         house = House(site, catalog, rulebook, clock, observer=stored.observe)
         async with open_house(house, ["broker"]):
             tell(f"broker on {house.broker.host}:{house.broker.port}")
-            simulation = Simulation(
-                site, catalog, bus=await house.bus("simulation"), clock=clock, seed=options.seed, speed=options.speed
-            )
-            ports = await simulation.start(ports="free")
-            house.site = site = dataclasses.replace(site, devices=_rewired(site, ports))
+            simulation = await start_hardware(house, seed=options.seed, speed=options.speed)
             tell(f"{len(site.devices)} simulated devices, {len(site.assets)} assets")
-            house.spawn("simulation", simulation.run())
             house.hardware = SimulationControl(simulation)
             records = await house.records()
             simulation.people = OnDuty(records, Commands(records, Routing.of(site)), clock)
@@ -130,6 +128,29 @@ async def open_demo(options: Options, clock: Clock, tell: Callable[[str], None])
             await accounts.add(USER, Role.ADMIN, language="zh", password_hash=digest, at=clock.ms(), actor="demo")
             yield Demo(house, simulation, receiver, stored, password, clock.monotonic())
             await simulation.stop()
+
+
+async def start_hardware(house: House, *, seed: int = 1, speed: float = 1.0) -> Simulation:
+    """The simulated building of a house whose broker runs; the house's devices are then where it listens.
+
+    The connections of gateways that start later, and an embedded broker, can be disturbed by a scenario.
+    """
+    lines: dict[str, FaultyBus] = {}
+
+    def between(gateway: str, bus: Bus, will: Message) -> Bus:
+        lines[gateway] = FaultyBus(bus, will=will)
+        return lines[gateway]
+
+    house.between = between
+    broker = house.broker if isinstance(house.broker, EmbeddedBroker) else None
+    bus, clock = await house.bus("simulation"), house.clock
+    simulation = Simulation(
+        house.site, house.catalog, bus=bus, clock=clock, seed=seed, speed=speed, gateways=lines, broker=broker
+    )
+    ports = await simulation.start(ports="free")
+    house.site = dataclasses.replace(house.site, devices=_rewired(house.site, ports))
+    house.spawn("simulation", simulation.run())
+    return simulation
 
 
 def demo_site(site: Site, options: Options, receiver: Phone) -> Site:

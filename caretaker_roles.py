@@ -18,7 +18,7 @@ from api.deps import Deps
 from api.live import LiveCache
 from api.server import serve
 from facility.broker import embedded_broker
-from facility.bus import Message
+from facility.bus import Bus, Message
 from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 VERSION = "0.1.0"
 DEAD_LETTERS = "data/deadletters.sqlite"
 Observer = Callable[[str, Batch, int], None]
+Between = Callable[[str, Bus, Message], Bus]
+"""(gateway, its connection, its last will) -> the connection that it is given instead."""
 
 
 class RoleError(CaretakerError):
@@ -60,6 +62,7 @@ class House:
     clock: Clock
     observer: Observer | None = None
     hardware: Control | None = None
+    between: Between | None = None
     broker: Broker = field(default_factory=Broker)
     gateways: list[Gateway] = field(default_factory=list)
     ingest: Ingest | None = None
@@ -213,7 +216,10 @@ async def start_one_gateway(house: House, name: str) -> None:
     boot = new_boot()
     file = house.site.path(settings.directory) / f"{name}.sqlite"
     spool = FileSpool(file, limit=settings.megabytes * 1_000_000, synchronous=settings.synchronous)
-    bus = await house.bus(name, last_will=will(house.site.id, name, boot))
+    last_will = will(house.site.id, name, boot)
+    bus: Bus = await house.bus(name, last_will=last_will)
+    if house.between:
+        bus = house.between(name, bus, last_will)
     gateway = Gateway(
         house.site, name, house.catalog, bus=bus, spool=spool, clock=house.clock, boot=boot, version=VERSION
     )

@@ -18,6 +18,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
@@ -80,8 +81,25 @@ dynamic_filters = true
 """
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class EmbeddedBroker(Broker):
+    """Where the embedded broker is, and how to take it away for a while. Needs the running event loop."""
+
+    child: _Child | None = None
+
+    def away(self) -> None:
+        """Kill it, and keep it away until `back`."""
+        if self.child:
+            self.child.away()
+
+    def back(self) -> None:
+        """Let it come back on the same port, with the same login."""
+        if self.child:
+            self.child.back()
+
+
 @asynccontextmanager
-async def embedded_broker(folder: Path, *, port: int = 0, prefer: Kind | None = None) -> AsyncIterator[Broker]:
+async def embedded_broker(folder: Path, *, port: int = 0, prefer: Kind | None = None) -> AsyncIterator[EmbeddedBroker]:
     """Run a broker in `folder` on 127.0.0.1 until the block ends; yields where it is and how to log in.
 
     `port` 0 takes a free one. `prefer` insists on one of the two. BusError when it is not installed or does not start.
@@ -95,7 +113,7 @@ async def embedded_broker(folder: Path, *, port: int = 0, prefer: Kind | None = 
     log.info("embedded broker: %s on 127.0.0.1:%s", kind, broker.port)
     keeper = asyncio.create_task(child.keep(), name="embedded broker")
     try:
-        yield broker
+        yield EmbeddedBroker(broker.host, broker.port, broker.username, broker.password, child=child)
     finally:
         keeper.cancel()
         with suppress(asyncio.CancelledError):
@@ -116,6 +134,8 @@ class _Child:
         self._command = command
         self._port = port
         self._process: asyncio.subprocess.Process | None = None
+        self._wanted = asyncio.Event()
+        self._wanted.set()
 
     async def start(self) -> None:
         """Start it and wait until it accepts connections; BusError with its own last words when it does not."""
@@ -140,6 +160,7 @@ class _Child:
             if self._process and attempt == 0:
                 code = await self._process.wait()
                 log.error("the embedded broker ended (%s): %s", code, self._last_words() or "no message")
+            await self._wanted.wait()
             await asyncio.sleep(RESTART[min(attempt, len(RESTART) - 1)])
             try:
                 await self.start()
@@ -147,6 +168,16 @@ class _Child:
             except (BusError, OSError) as error:
                 attempt += 1
                 log.error("the embedded broker does not come back: %s", error)
+
+    def away(self) -> None:
+        """Kill it, and keep it away until `back`."""
+        self._wanted.clear()
+        if self._process and self._process.returncode is None:
+            self._process.kill()
+
+    def back(self) -> None:
+        """Let the keeper start it again."""
+        self._wanted.set()
 
     async def stop(self) -> None:
         """End it: politely, so that it saves its state, then firmly."""

@@ -68,6 +68,10 @@ class Fault:
     points: frozenset[Kind] = frozenset()
     expect: tuple[Expected, ...] = ()
 
+    def filled(self, params: Mapping[str, float]) -> dict[str, float]:
+        """Every param: as given, else its default."""
+        return {name: param.default for name, param in self.params.items()} | dict(params)
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -88,7 +92,8 @@ BROKER = "broker"
 class Subject:
     """Something that a scenario can act upon: an asset, a device, a gateway, or the broker.
 
-    `points` are the keys and kinds of an asset's points that can be disturbed one by one.
+    `points` are the keys and kinds of an asset's points that can be disturbed one by one. `unseen`: fault of a point ->
+    the points on which nobody could see it.
     """
 
     on: On
@@ -96,6 +101,7 @@ class Subject:
     faults: Mapping[str, Fault]
     acts: Mapping[str, Act] = field(default_factory=dict)
     points: Mapping[str, Kind] = field(default_factory=dict)
+    unseen: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 Subjects = Mapping[tuple[On, str], Subject]

@@ -118,7 +118,9 @@ class MqttDevice:
                     found += values or []
         except DecodeError as error:
             self._counts["garbage"] += 1
-            self._state, self._error = State.FAILING, f"{message.topic}: {error.reason}"
+            self._error = f"{message.topic}: {error.reason}"
+            if self._state is not State.DOWN:  # garbage is no sign of life
+                self._state = State.FAILING
             return
         if not ours:
             self._counts["foreign"] += 1

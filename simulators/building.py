@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
+from random import Random
 
 from facility.catalog import Catalog
 from facility.config import Site
-from facility.hardware import On, Subject
-from facility.points import Kind
+from facility.hardware import Fault, On, Subject
 from facility.readings import Value
 from simulators.faultfile import repertoire
-from simulators.making import Maker, points_of
+from simulators.making import Maker
+from simulators.measured import scales, shown_points
 from simulators.models.access_control import AccessController
 from simulators.models.elevator import Elevator
 from simulators.models.feed import motors_run
 from simulators.models.fire_linkage import DOORS, LIFTS
 from simulators.models.fire_panel import FirePanel
 from simulators.models.model import Model
-from simulators.scenario import Action
+from simulators.models.sensors import Sensors
+from simulators.scenario import Action, check_point
 
 QUANTUM = 0.1
 """Seconds of the one step that all models take together. Time comes in any portions; the steps are always the same, so
@@ -45,14 +47,17 @@ class Building:
     def __init__(
         self, site: Site, catalog: Catalog, *, seed: int = 1, epoch: float = 0.0, quantum: float = QUANTUM
     ) -> None:
-        self._site, self._quantum, self._owed = site, quantum, 0.0
+        self._site, self._seed, self._quantum, self._owed = site, seed, quantum, 0.0
         maker = Maker(site, catalog, seed=seed, epoch=epoch)
         self.supply = maker.network.supply
         made = {asset.id: model for asset in site.assets.values() if (model := maker.model(asset))}
         self.models: dict[str, Model] = dict(sorted(made.items(), key=lambda item: self._depth(item[0]), reverse=True))
         self.attempt: Attempt = _plainly
         self._shown: dict[str, dict[str, Value]] = {asset: {} for asset in self.models}
-        self._points = _kinds(site, catalog)
+        shown = shown_points(site, catalog, {asset: model.values() for asset, model in self.models.items()})
+        self._points = {asset: {key: point.kind for key, point in points.items()} for asset, points in shown.items()}
+        self._scales = scales(site, catalog, shown)
+        self._sensors = Sensors(self._scales)
         self._lifts = [model for model in self.models.values() if isinstance(model, Elevator)]
         self._panels = [model for model in self.models.values() if isinstance(model, FirePanel)]
         self._doors = [model for model in self.models.values() if isinstance(model, AccessController)]
@@ -70,8 +75,8 @@ class Building:
             owner = self._site.assets[name].asset_class
             faults = {key: fault for key, fault in repertoire().faults_of(owner).items() if key in model.faults}
             acts = {key: act for key, act in repertoire().acts_of(owner).items() if key in model.acts}
-            points = self._points.get(name, {})
-            found[On.ASSET, name] = Subject(On.ASSET, name, {**of_points, **faults}, acts, points)
+            points, unseen = self._points[name], self._unseen(name)
+            found[On.ASSET, name] = Subject(On.ASSET, name, {**of_points, **faults}, acts, points, unseen)
         return found
 
     def go(self, dt: float) -> None:
@@ -90,6 +95,7 @@ class Building:
             self._join()
             for asset, model in self.models.items():
                 self.attempt(asset, partial(model.step, self._quantum))
+            self._sensors.step(self._quantum)
 
     def leap(self, dt: float) -> None:
         """Let `dt` seconds go by unwatched: what drifts goes on."""
@@ -97,6 +103,7 @@ class Building:
         self._join()
         for asset, model in self.models.items():
             self.attempt(asset, partial(model.leap, dt))
+        self._sensors.step(dt)
 
     def set_epoch(self, epoch: float) -> None:
         """Set every device's clock (s since 1970)."""
@@ -104,29 +111,65 @@ class Building:
             model.epoch = epoch
 
     def values(self) -> dict[str, dict[str, Value]]:
-        """Asset -> canonical values."""
-        for asset in self.models:
-            self.attempt(asset, partial(self._show, asset))
-        return dict(self._shown)
+        """Asset -> canonical values as its sensors show them."""
+        return {asset: self.values_of(asset) for asset in self.models}
+
+    def values_of(self, asset: str) -> dict[str, Value]:
+        """The canonical values of one asset as its sensors show them."""
+        self.attempt(asset, partial(self._show, asset))
+        return self._shown[asset]
 
     def begin(self, action: Action) -> None:
-        """A fault begins; ValueError for an unknown asset or fault."""
-        self.inject(action.subject, action.name, **action.params)
+        """A fault begins; ValueError for an unknown asset, point or fault."""
+        if action.on is On.POINT:
+            self._disturb(action)
+        else:
+            self.inject(action.subject, action.name, **action.params)
 
     def act(self, action: Action) -> None:
         """Somebody does something; ValueError for an unknown asset or act."""
         self._known(action.subject).act(action.name, **action.params)
 
     def end(self, action: Action) -> None:
-        """A fault ends; ValueError for an unknown asset or fault."""
-        self._known(action.subject).end(action.name)
+        """A fault ends; ValueError for an unknown asset, point or fault."""
+        model = self._known(action.subject)
+        if action.on is On.POINT:
+            fault = self._fault_of_point(action)
+            self._sensors.end((action.subject, action.point), fault.name)
+        else:
+            model.end(action.name)
 
     def inject(self, asset: str, fault: str, **params: float) -> None:
         """Begin a fault of an asset; ValueError for an unknown asset or fault."""
         self._known(asset).inject(fault, **params)
 
     def _show(self, asset: str) -> None:
-        self._shown[asset] = self.models[asset].values()
+        self._shown[asset] = self._sensors.show(asset, self.models[asset].values())
+
+    def _disturb(self, action: Action) -> None:
+        """A fault of one point begins."""
+        asset, point = action.subject, action.point
+        self._known(asset)
+        fault = self._fault_of_point(action)
+        random = Random(f"{self._seed}/{asset}/{point}/{fault.name}")
+        shown = self.values_of(asset)[point]
+        self._sensors.begin((asset, point), fault.name, fault.filled(action.params), shown=shown, random=random)
+
+    def _fault_of_point(self, action: Action) -> Fault:
+        """The fault that befalls the point; ValueError when there is none such."""
+        known = repertoire().faults_of(On.POINT)
+        if action.name not in known:
+            raise ValueError(f"no fault {action.name!r} of a point; known: {', '.join(sorted(known))}")
+        name, fault = action.subject, known[action.name]
+        subject = Subject(On.ASSET, name, known, points=self._points[name], unseen=self._unseen(name))
+        for problem in check_point(fault, action.point, subject):
+            raise ValueError(problem)
+        return fault
+
+    def _unseen(self, asset: str) -> dict[str, frozenset[str]]:
+        """Fault -> points of the asset on which nobody could see it."""
+        scales = {key: scale for (whose, key), scale in self._scales.items() if whose == asset}
+        return {"open_loop": frozenset(key for key, scale in scales.items() if not scale.can_be_open)}
 
     def _known(self, asset: str) -> Model:
         if asset not in self.models:
@@ -153,12 +196,3 @@ class Building:
         below |= {asset}
         above = [parent for parent in self._site.assets[asset].parents if parent not in below]
         return 1 + max((self._depth(parent, below) for parent in above), default=0)
-
-
-def _kinds(site: Site, catalog: Catalog) -> Mapping[str, Mapping[str, Kind]]:
-    """Asset -> key -> kind, of the points that are read from it."""
-    classes = {asset.id: catalog.classes[asset.asset_class].points for asset in site.assets.values()}
-    return {
-        asset: {key: classes[asset][key].kind for key in sorted(keys)}
-        for asset, keys in points_of(site, catalog).items()
-    }

@@ -151,6 +151,8 @@ def check_point(deed: Fault | Act, point: str, subject: Subject) -> Iterator[str
     elif subject.points[point] not in deed.points:
         kinds = ", ".join(sorted(deed.points))
         yield f"{deed.name} befalls points of kind {kinds}; {point} is {subject.points[point]}"
+    elif point in subject.unseen.get(deed.name, ()):
+        yield f"{deed.name} can't be shown by {point}: every number of its register is a value that can be"
 
 
 def check_params(deed: Fault | Act, params: Mapping[str, float]) -> Iterator[tuple[str, str]]:

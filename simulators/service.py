@@ -11,23 +11,24 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from facility.assets import Device
-from facility.bus import Bus, Message
+from facility.bus import Bus
 from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
-from facility.errors import BusError
 from facility.hardware import On, Subject
 from facility.points import Kind
 from facility.readings import Value
 from simulators.building import QUANTUM, Building
+from simulators.devices.faulty_bus import FaultyBus
 from simulators.devices.modbus_devices import ModbusDevices, Ports
-from simulators.devices.native import NativeDevice
+from simulators.devices.native_host import NativeHost
 from simulators.devices.natives import NATIVES
+from simulators.devices.uplinks import BrokerSwitch, Uplinks
 from simulators.devices.wire import Served
 from simulators.faultfile import repertoire
 from simulators.making import points_of
@@ -36,12 +37,11 @@ from simulators.player import Player
 from simulators.scenario import Action, Scenario
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 LOG_LIMIT = 100_000
 LEISURE = 10.0
 """Up to this speed the models step as finely as they can; above it, more coarsely, or the processor would be busy."""
-OUTBOX = 1_000
-"""Messages of one device that may wait for the broker."""
 
 EVENT_POINTS = (".contact", ".forced", ".held", ".last_reason")
 """What an event-driven door controller tells at once; the rest waits until it is asked."""
@@ -57,17 +57,6 @@ class Change:
     value: Value
 
 
-@dataclass(slots=True)
-class _Native:
-    """A device on the broker, and whether it has greeted since the connection came up."""
-
-    id: str
-    asset: str
-    device: NativeDevice
-    outbox: asyncio.Queue[Message] = field(default_factory=lambda: asyncio.Queue(OUTBOX))
-    greeted: bool = False
-
-
 class People(Protocol):
     """The people on duty."""
 
@@ -79,9 +68,9 @@ class People(Protocol):
 class Simulation:
     """All simulated devices of a site. `start`, then `run` beside `play`; `stop` in the end.
 
-    `changes`: when discrete and enum points really changed on the wire (the newest 100,000). `published`,
-    `unpublished`: messages to the broker, and those it was not there for. `crashed`: device id -> why its simulation
-    broke down; it answers no more, the others go on. An asset that no device reads stands there by its own id.
+    `changes`: when discrete and enum points really changed on the wire (the newest 100,000). `crashed`: device id ->
+    why its simulation broke down; it answers no more, the others go on. An asset that no device reads stands there by
+    its own id. `gateways`: the connections of the gateways that can be disturbed here; they may come later.
     """
 
     def __init__(  # noqa: PLR0913 - each is a choice of whoever runs the hardware
@@ -94,6 +83,8 @@ class Simulation:
         seed: int = 1,
         speed: float = 1.0,
         step: float = 0.1,
+        gateways: Mapping[str, FaultyBus] | None = None,
+        broker: BrokerSwitch | None = None,
     ) -> None:
         self.site, self.speed = site, speed
         quantum = QUANTUM if speed <= LEISURE and step <= 2 * QUANTUM else SLICE
@@ -102,17 +93,19 @@ class Simulation:
         self.crashed: dict[str, str] = {}
         self._broken: set[str] = set()
         self.changes: deque[Change] = deque(maxlen=LOG_LIMIT)
-        self.published = self.unpublished = 0
         self.late = 0
-        self._bus, self._clock, self._catalog, self._step = bus, clock, catalog, step
+        self._clock, self._catalog, self._step = clock, catalog, step
+        self._values: dict[str, dict[str, Value]] = {}
         self._modbus = ModbusDevices(catalog, seed=seed)
+        self._natives = NativeHost(bus, clock, self.values_of, guard=self._guarded)
+        self._uplinks = Uplinks({} if gateways is None else gateways, broker)
         self._polled = tuple(device for device in site.devices if self._is_polled(device))
         for device in self._polled:
-            self._modbus.add(device)
-        self._natives: list[_Native] = []
+            self._modbus.add(device, partial(self._update, device))
+        for device in site.devices:
+            self._add_native(device)
         self._truth: dict[str, dict[str, Value]] = {}
         self._watched: dict[str, tuple[str, ...]] = {}
-        self._values: dict[str, dict[str, Value]] = {}
         self.people: People | None = None
         """Who attends to alarms and tickets when a scenario says so; set by whoever runs the rest of the system too."""
         self.hand = Player(Scenario("by hand", 0.0, seed, ()), self)
@@ -129,7 +122,17 @@ class Simulation:
             key: dataclasses.replace(subject, acts={**subject.acts, **duties})
             for key, subject in self.building.subjects().items()
         }
-        return {**assets, **self._modbus.subjects()}
+        return {**assets, **self._modbus.subjects(), **self._natives.subjects(), **self._uplinks.subjects()}
+
+    @property
+    def published(self) -> int:
+        """Messages of the devices on the broker."""
+        return self._natives.published
+
+    @property
+    def unpublished(self) -> int:
+        """Messages that the broker was not there for."""
+        return self._natives.unpublished
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
@@ -151,15 +154,13 @@ class Simulation:
 
         OSError when a port is taken; then nothing listens.
         """
-        self._values = self.building.values()
         for device in self.site.devices:
             if device.asset not in self.building.models:
                 log.warning("%s: assets of this class are not simulated", device.id)
-            elif device.id in self._modbus.units:
+            elif device.id in self._modbus.units or device.id in self._natives.devices:
                 self._watch(device)
             else:
-                self._add_native(device)
-        self._update()
+                log.warning("%s: the profile %s has no simulated device", device.id, device.profile)
         await self._modbus.start(ports)
         self._note(self._clock.ms(), self._watched)
         return self.addresses
@@ -167,9 +168,7 @@ class Simulation:
     async def run(self) -> None:
         """Step all models until cancelled; a failing step is logged and the next one goes on."""
         async with asyncio.TaskGroup() as tasks:
-            for native in self._natives if self._bus else ():
-                tasks.create_task(self._answer(native), name=f"simulated {native.id} answers")
-                tasks.create_task(self._send(native), name=f"simulated {native.id} speaks")
+            tasks.create_task(self._natives.run(), name="simulated devices on the broker")
             await self._go()
 
     async def play(self, scenario: Scenario) -> None:
@@ -184,18 +183,12 @@ class Simulation:
 
     def begin(self, action: Action) -> None:
         """A fault begins; ValueError for an unknown subject or fault."""
-        if action.on is On.DEVICE:
-            self._modbus.begin(action)
-        else:
-            self.building.begin(action)
+        self._stage(action).begin(action)
         log.info("%s: %s begins", action.point or action.subject, action.name)
 
     def end(self, action: Action) -> None:
         """A fault ends; ValueError for an unknown subject or fault."""
-        if action.on is On.DEVICE:
-            self._modbus.end(action)
-        else:
-            self.building.end(action)
+        self._stage(action).end(action)
         log.info("%s: %s ends", action.point or action.subject, action.name)
 
     def act(self, action: Action) -> None:
@@ -213,10 +206,7 @@ class Simulation:
     async def stop(self) -> None:
         """Stop listening, and say goodbye on the broker."""
         await self._modbus.stop()
-        if self._bus and self._bus.connected:
-            for native in self._natives:
-                for message in native.device.bye():
-                    await self._publish(message)
+        await self._natives.stop()
 
     def tick(self, dt: float) -> None:
         """One step by `dt` seconds of the models' time: what `run` does again and again."""
@@ -227,25 +217,34 @@ class Simulation:
                 self.building.go(part)
         if self.player and self.player.over:
             self._played.set()
-        self._values = self.building.values()
-        self._update(dt)
+        self._values.clear()
+        self._modbus.step(dt)
         self._note(self._clock.ms(), (device.asset for device in self._polled))
-        for native in self._natives:
-            if self._is_silent(native.id, native.asset):
-                self._leave(native)
-            else:
-                self._guarded(native.id, partial(self._tell, native, now / 1000))
+        for native in self._natives.devices.values():
+            self._natives.silence(native, silent=self._is_silent(native.id, native.asset))
+            if self._guarded(native.id, partial(self._natives.tell, native, dt)):
+                self._note(self._clock.ms(), [native.asset])
+
+    def _stage(self, action: Action) -> Building | ModbusDevices | NativeHost | Uplinks:
+        """Who plays a fault."""
+        if action.on is On.DEVICE:
+            return self._natives if action.subject in self._natives.devices else self._modbus
+        return self._uplinks if action.on in (On.GATEWAY, On.BROKER) else self.building
 
     def _is_polled(self, device: Device) -> bool:
         return device.asset in self.building.models and self._catalog.profiles[device.profile].protocol == "modbus"
 
-    def _update(self, dt: float = 0.0) -> None:
-        """Bring every polled device's registers up to date, each by itself."""
-        for device in self._polled:
-            unit = self._modbus.units[device.id]
-            unit.wire.seconds += dt
-            self._guarded(device.id, partial(unit.update, self._values[device.asset]))
-            unit.silent = self._is_silent(device.id, device.asset)
+    def values_of(self, asset: str) -> dict[str, Value]:
+        """What the sensors of an asset show now; worked out when somebody asks, once a step."""
+        if asset not in self._values:
+            self._values[asset] = self.building.values_of(asset)
+        return self._values[asset]
+
+    def _update(self, device: Device) -> None:
+        """Bring a device's registers up to date; asked for before each answer."""
+        unit = self._modbus.units[device.id]
+        self._guarded(device.id, partial(unit.update, self.values_of(device.asset)))
+        unit.silent = self._is_silent(device.id, device.asset)
 
     def _is_silent(self, device: str, asset: str) -> bool:
         return device in self.crashed or self.building.models[asset].silent
@@ -261,14 +260,15 @@ class Simulation:
             devices = [device.id for device in self.site.devices if device.asset == asset]
             self._crash(devices or [asset], error)
 
-    def _guarded(self, device: str, act: Callable[[], None]) -> None:
-        """Let a device do something, unless it has crashed; if it raises, it has."""
+    def _guarded(self, device: str, act: Callable[[], T]) -> T | None:
+        """Let a device do something, unless it has crashed; if it raises, it has, and None comes of it."""
         if device in self.crashed:
-            return
+            return None
         try:
-            act()
+            return act()
         except Exception as error:
             self._crash([device], error)
+        return None
 
     def _crash(self, devices: Sequence[str], error: Exception) -> None:
         names = ", ".join(devices)
@@ -277,13 +277,10 @@ class Simulation:
             self.crashed.setdefault(device, f"{type(error).__name__}: {error}")
 
     def _add_native(self, device: Device) -> None:
-        make = NATIVES.get(device.profile)
-        native = make(device, self.building.models[device.asset], self.site.time_zone) if make else None
+        make, model = NATIVES.get(device.profile), self.building.models.get(device.asset)
+        native = make(device, model, self.site.time_zone) if make and model else None
         if native:
-            self._natives.append(_Native(device.id, device.asset, native))
-            self._watch(device)
-        else:
-            log.warning("%s: the profile %s has no simulated device", device.id, device.profile)
+            self._natives.add(device.id, device.asset, native)
 
     def _watch(self, device: Device) -> None:
         """Remember which points of the asset are discrete or enum, for the log of changes."""
@@ -298,8 +295,11 @@ class Simulation:
     def _note(self, at_ms: int, assets: Iterable[str]) -> None:
         """Log what differs from the last time, for these assets."""
         for asset in dict.fromkeys(assets):
-            known, values = self._truth.setdefault(asset, {}), self._values[asset]
-            for key in self._watched.get(asset, ()):
+            watched = self._watched.get(asset, ())
+            if not watched:
+                continue
+            known, values = self._truth.setdefault(asset, {}), self.values_of(asset)
+            for key in watched:
                 value = values.get(key)
                 if key not in known or known[key] != value:
                     if key in known:
@@ -322,65 +322,6 @@ class Simulation:
                 self.tick(dt * self.speed)
             except Exception:
                 log.exception("a step of the simulated hardware failed")
-
-    def _tell(self, native: _Native, seconds: float) -> None:
-        """Let a device on the broker speak, when there is a broker; it greets again after every reconnect."""
-        if self._bus is None or not self._bus.connected:
-            native.greeted = False
-            return
-        values = self._values[native.asset]
-        messages = [] if native.greeted else native.device.hello(values, seconds)
-        native.greeted = True
-        fresh = native.device.update(values, seconds)
-        if fresh:
-            self._note(self._clock.ms(), [native.asset])
-        for message in messages + fresh:
-            self._queue(native, message)
-
-    def _leave(self, native: _Native) -> None:
-        """A device on the broker is gone; what is said then is its last will, if it has one."""
-        if native.greeted:
-            for message in native.device.bye():
-                self._queue(native, message)
-        native.greeted = False
-
-    def _queue(self, native: _Native, message: Message) -> None:
-        try:
-            native.outbox.put_nowait(message)
-        except asyncio.QueueFull:
-            self.unpublished += 1
-
-    async def _send(self, native: _Native) -> None:
-        """Publish what one device says, in order; a broker that hangs holds up nobody else."""
-        while True:
-            message = await native.outbox.get()
-            if not await self._publish(message):
-                native.greeted = False
-
-    async def _publish(self, message: Message) -> bool:
-        """Publish one message; False, and counted, when the broker is not there."""
-        try:
-            if self._bus is None:
-                raise BusError("no broker")
-            await self._bus.publish(message.topic, message.payload, retain=message.retain)
-        except BusError:
-            self.unpublished += 1
-            return False
-        self.published += 1
-        return True
-
-    async def _answer(self, native: _Native) -> None:
-        """Answer what the broker brings for one device."""
-        if self._bus is None:
-            return
-        async with self._bus.subscribe(*native.device.topics, limit=1000) as requests:
-            async for request in requests:
-                if not self._is_silent(native.id, native.asset):
-                    self._guarded(native.id, partial(self._reply, native, request))
-
-    def _reply(self, native: _Native, request: Message) -> None:
-        for message in native.device.asked(request, self._values[native.asset], self._clock.ms() / 1000):
-            self._queue(native, message)
 
 
 async def run_for(simulation: Simulation, seconds: float | None) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import socket
 import struct
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -36,6 +36,7 @@ class Answering(Protocol):
     silent: bool
     wire: Wire
     served: Served
+    refresh: Callable[[], None]
 
     def device(self) -> SimDevice:
         """The registers as pymodbus serves them."""
@@ -135,6 +136,7 @@ class Line(ServerRequestHandler):
     async def _plan(self, unit: Answering, ask: Ask, request: ModbusPDU | None) -> Reply:
         if self._listener.resets:
             return RESET
+        unit.refresh()
         if unit.silent:
             return _SILENCE
         if request is None:

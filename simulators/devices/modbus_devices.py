@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Literal
 
@@ -25,12 +26,18 @@ class ModbusDevices:
         self._catalog, self._seed = catalog, seed
         self._devices: list[Device] = []
 
-    def add(self, device: Device) -> None:
-        """Another device, not yet listening."""
+    def add(self, device: Device, refresh: Callable[[], None]) -> None:
+        """Another device, not yet listening. `refresh` brings its unit up to date; it is called before each answer."""
         profile = self._catalog.profiles[device.profile]
         random = Random(f"{self._seed}/{device.id}/wire")
         self.units[device.id] = ModbusUnit(profile, unit=device.unit, rename=device.rename, random=random)
+        self.units[device.id].refresh = refresh
         self._devices.append(device)
+
+    def step(self, dt: float) -> None:
+        """Let time on all wires go on by `dt` seconds."""
+        for unit in self.units.values():
+            unit.wire.seconds += dt
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
@@ -76,7 +83,7 @@ class ModbusDevices:
         """A fault begins, params not named at their defaults; ValueError for an unknown device or fault."""
         unit = self._known(action)
         fault = repertoire().faults_of(On.DEVICE)[action.name]
-        unit.wire.begin(fault.name, {name: param.default for name, param in fault.params.items()} | dict(action.params))
+        unit.wire.begin(fault.name, fault.filled(action.params))
         self._settle(action.subject)
 
     def end(self, action: Action) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from random import Random
 
@@ -34,7 +34,8 @@ AGAIN = 1.0
 class ModbusUnit:
     """One device behind a unit id: its registers, its faults, and what it has served.
 
-    `rename`: see Image. `random` is where the chance in its faults comes from. A `silent` one answers nobody.
+    `rename`: see Image. `random` is where the chance in its faults comes from. A `silent` one answers nobody. Its owner
+    may set `refresh`, which is called before each answer and brings it up to date.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class ModbusUnit:
         self.profile = profile
         self.unit = unit
         self.silent = False
+        self.refresh: Callable[[], None] = _as_it_is
         self.served = Served()
         self.image = Image(profile, rename=rename)
         function = next(code for code, table in TABLES.items() if table is self.image.home)
@@ -108,6 +110,10 @@ class ModbusUnit:
             self._twin = Image(self.profile, rename=self._rename, level=level)
         self._twin.update(self._values)
         return self._twin
+
+
+def _as_it_is() -> None:
+    """Nothing: the owner updates the unit when it has something new."""
 
 
 class ModbusHost:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from facility.bus import Message
 from facility.readings import Value
 from simulators.devices.gen2 import answer, delta, online, whole
-from simulators.devices.native import number_of
+from simulators.devices.native import rounded
+
+PHASES = ("l1", "l2", "l3")
 
 
 class Shelly3em:
@@ -77,26 +79,27 @@ class Shelly3em:
 def _em(values: Mapping[str, Value]) -> dict[str, float | None]:
     """The component em:0 in V, A, W, V.A. The neutral has no sensor on this meter."""
     found: dict[str, float | None] = {}
-    for letter, phase in zip("abc", ("l1", "l2", "l3"), strict=True):
-        found[f"{letter}_current"] = round(number_of(values[f"i.{phase}"]), 3)
-        found[f"{letter}_voltage"] = round(number_of(values[f"u.{phase}n"]), 1)
-        found[f"{letter}_act_power"] = round(number_of(values[f"p.{phase}"]) * 1000, 1)
-        found[f"{letter}_aprt_power"] = round(number_of(values[f"s.{phase}"]) * 1000, 1)
-        found[f"{letter}_pf"] = round(number_of(values[f"pf.{phase}"]), 2)
-        found[f"{letter}_freq"] = round(number_of(values["f"]), 1)
+    for letter, phase in zip("abc", PHASES, strict=True):
+        found[f"{letter}_current"] = rounded(values[f"i.{phase}"], 3)
+        found[f"{letter}_voltage"] = rounded(values[f"u.{phase}n"], 1)
+        found[f"{letter}_act_power"] = rounded(values[f"p.{phase}"], 1, scale=1000)
+        found[f"{letter}_aprt_power"] = rounded(values[f"s.{phase}"], 1, scale=1000)
+        found[f"{letter}_pf"] = rounded(values[f"pf.{phase}"], 2)
+        found[f"{letter}_freq"] = rounded(values["f"], 1)
+    currents = [number for phase in PHASES if (number := rounded(values[f"i.{phase}"], 6)) is not None]
     found["n_current"] = None
-    found["total_current"] = round(sum(number_of(values[f"i.{phase}"]) for phase in ("l1", "l2", "l3")), 3)
-    found["total_act_power"] = round(number_of(values["p.total"]) * 1000, 3)
-    found["total_aprt_power"] = round(number_of(values["s.total"]) * 1000, 3)
+    found["total_current"] = rounded(sum(currents), 3) if len(currents) == len(PHASES) else None
+    found["total_act_power"] = rounded(values["p.total"], 3, scale=1000)
+    found["total_aprt_power"] = rounded(values["s.total"], 3, scale=1000)
     return found
 
 
 def _emdata(values: Mapping[str, Value]) -> dict[str, float | None]:
     """The component emdata:0 in Wh."""
     found: dict[str, float | None] = {}
-    for letter, phase in zip("abc", ("l1", "l2", "l3"), strict=True):
-        found[f"{letter}_total_act_energy"] = round(number_of(values[f"e.import.{phase}"]) * 1000, 2)
-        found[f"{letter}_total_act_ret_energy"] = round(number_of(values[f"e.export.{phase}"]) * 1000, 2)
-    found["total_act"] = round(number_of(values["e.import"]) * 1000, 2)
-    found["total_act_ret"] = round(number_of(values["e.export"]) * 1000, 2)
+    for letter, phase in zip("abc", PHASES, strict=True):
+        found[f"{letter}_total_act_energy"] = rounded(values[f"e.import.{phase}"], 2, scale=1000)
+        found[f"{letter}_total_act_ret_energy"] = rounded(values[f"e.export.{phase}"], 2, scale=1000)
+    found["total_act"] = rounded(values["e.import"], 2, scale=1000)
+    found["total_act_ret"] = rounded(values["e.export"], 2, scale=1000)
     return found

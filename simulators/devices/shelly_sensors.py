@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from facility.bus import Message
 from facility.readings import Value
 from simulators.devices.gen2 import answer, delta, online, whole
-from simulators.devices.native import number_of
+from simulators.devices.native import rounded
 
 Values = Mapping[str, Value]
 Rename = Mapping[str, str]
@@ -38,15 +38,15 @@ def _of(values: Values, rename: Rename, key: str) -> Value:
 
 def _switch(values: Values, rename: Rename) -> dict[str, object]:
     """W, V, A, Wh, Cel and Fahrenheit."""
-    warm = number_of(_of(values, rename, "circuit[1].relay_temp"))
+    warm = rounded(_of(values, rename, "circuit[1].relay_temp"), 1)
     return {
         "source": "init",
         "output": bool(_of(values, rename, "circuit[1].on")),
-        "apower": round(number_of(_of(values, rename, "circuit[1].power")) * 1000, 1),
-        "voltage": round(number_of(_of(values, rename, "circuit[1].voltage")), 1),
-        "current": round(number_of(_of(values, rename, "circuit[1].current")), 3),
-        "aenergy": {"total": round(number_of(_of(values, rename, "circuit[1].energy")) * 1000, 1)},
-        "temperature": {"tC": round(warm, 1), "tF": round(warm * 1.8 + 32, 1)},
+        "apower": rounded(_of(values, rename, "circuit[1].power"), 1, scale=1000),
+        "voltage": rounded(_of(values, rename, "circuit[1].voltage"), 1),
+        "current": rounded(_of(values, rename, "circuit[1].current"), 3),
+        "aenergy": {"total": rounded(_of(values, rename, "circuit[1].energy"), 1, scale=1000)},
+        "temperature": {"tC": warm, "tF": None if warm is None else round(warm * 1.8 + 32, 1)},
     }
 
 
@@ -58,9 +58,9 @@ def _alarm(key: str) -> Callable[[Values, Rename], dict[str, object]]:
 
 
 def _battery(values: Values, rename: Rename) -> dict[str, object]:
-    volts = number_of(_of(values, rename, "sensor[1].voltage")) / 1000
-    percent = round(number_of(_of(values, rename, "sensor[1].battery")))
-    return {"battery": {"V": round(volts, 2), "percent": percent}, "external": {"present": False}}
+    volts = rounded(_of(values, rename, "sensor[1].voltage"), 2, scale=0.001)
+    percent = rounded(_of(values, rename, "sensor[1].battery"), 0)
+    return {"battery": {"V": volts, "percent": percent}, "external": {"present": False}}
 
 
 RELAY_STEPS = {"apower": 10.0, "voltage": 3.0, "current": 0.2, "aenergy": 50.0, "temperature": 1.0}

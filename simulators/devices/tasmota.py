@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from facility.bus import Message
 from facility.readings import Value
-from simulators.devices.native import message_of, number_of
+from simulators.devices.native import message_of, rounded
 
 PERIOD = 300.0
 """TelePeriod, seconds."""
@@ -60,10 +60,10 @@ class TasmotaSwitch:
         up = int(seconds - self._booted)
         state = {"Time": time, "UptimeSec": up, "POWER": _word(bool(self._of(values, "on")))}
         energy = {
-            "Total": round(number_of(self._of(values, "energy")), 3),
-            "Power": round(number_of(self._of(values, "power")) * 1000),
-            "Voltage": round(number_of(self._of(values, "voltage"))),
-            "Current": round(number_of(self._of(values, "current")), 3),
+            "Total": rounded(self._of(values, "energy"), 3),
+            "Power": rounded(self._of(values, "power"), 0, scale=1000),
+            "Voltage": rounded(self._of(values, "voltage"), 0),
+            "Current": rounded(self._of(values, "current"), 3),
         }
         return [
             message_of(f"tele/{self._topic}/STATE", state),

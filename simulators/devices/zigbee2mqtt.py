@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from facility.bus import Message
 from facility.readings import Value
-from simulators.devices.native import message_of, number_of
+from simulators.devices.native import message_of, rounded
 
 HOUR = 3600.0
 """Seconds until a sensor speaks though nothing has changed."""
@@ -129,5 +129,4 @@ def _shown(member: str, value: Value) -> object:
         return not value
     if isinstance(value, bool):
         return value
-    number = number_of(value)
-    return round(number, 2) if member in ("temperature", "humidity") else round(number)
+    return rounded(value, 2 if member in ("temperature", "humidity") else 0)

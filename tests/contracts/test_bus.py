@@ -1,4 +1,4 @@
-"""What every bus promises, over MemoryBus, Mosquitto and iotcore."""
+"""What every bus promises, over MemoryBus, Mosquitto and iotcore, and over a line to them that has no fault."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ from facility.broker import Kind, embedded_broker
 from facility.bus import Bus, MemoryBus, Message, Subscription
 from facility.errors import BusError
 from facility.mqtt_bus import Broker, MqttBus
+from simulators.devices.faulty_bus import FaultyBus
 from tests.services.waiting import until
 
 Opener = Callable[[str], Any]
 """Client id -> a connected bus."""
 
 
-@pytest_asyncio.fixture(params=["memory", "mosquitto", "iotcore"])
+@pytest_asyncio.fixture(params=["memory", "mosquitto", "iotcore", "faultless memory", "faultless mosquitto"])
 async def open_bus(request: pytest.FixtureRequest) -> AsyncIterator[Opener]:
     """A function that opens one more client of the same broker."""
     memory = MemoryBus()
-    broker: Broker | None = None if request.param == "memory" else request.getfixturevalue(request.param)
+    kind = request.param.removeprefix("faultless ")
+    broker: Broker | None = None if kind == "memory" else request.getfixturevalue(kind)
     async with AsyncExitStack() as stack:
 
         async def opened(name: str) -> Bus:
-            if broker is None:
-                return memory
-            bus = await stack.enter_async_context(MqttBus(broker, client_id=f"{name}-{request.node.name}"[:60]))
+            bus: Bus = memory
+            if broker is not None:
+                bus = await stack.enter_async_context(MqttBus(broker, client_id=f"{name}-{request.node.name}"[:60]))
+            if kind != request.param:
+                bus = FaultyBus(bus)
             await asyncio.wait_for(bus.wait_connected(), 5)
             return bus
 

@@ -70,6 +70,24 @@ async def test_it_starts_again_on_the_same_port(kind: Kind, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+async def test_a_broker_that_was_taken_away_stays_away_until_it_is_wanted_back(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "RESTART", (0.01,))
+    async with embedded_broker(tmp_path, prefer=kind) as broker, connected(broker) as bus:
+        first = (tmp_path / PID_FILE).read_text()
+        broker.away()
+        await until(lambda: not bus.connected)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await bus.wait_connected()
+        assert (tmp_path / PID_FILE).read_text() == first, "nobody has started another one"
+        broker.back()
+        await asyncio.wait_for(bus.wait_connected(), 10)
+        await bus.publish("here", b"1")
+
+
+@pytest.mark.slow
 async def test_a_killed_broker_is_started_again_with_the_same_login(kind: Kind, tmp_path: Path) -> None:
     async with embedded_broker(tmp_path, prefer=kind) as broker:
         first = int((tmp_path / PID_FILE).read_text())

@@ -102,6 +102,21 @@ async def test_garbage_and_foreign_payloads_are_counted_and_named_and_stop_nothi
 
 
 @pytest.mark.looptime
+async def test_garbage_is_no_sign_of_life() -> None:
+    bus = MemoryBus()
+    async with listening(bus) as (driver, _):
+        await say(bus)
+        for _ in range(50):
+            await say(bus, b"{broken")
+            await asyncio.sleep(1)
+        status = driver.status()["d1"]
+        assert status.state == State.DOWN
+        assert "broken JSON" in status.error
+        await say(bus)
+        assert driver.status()["d1"].state == State.UP
+
+
+@pytest.mark.looptime
 async def test_an_announced_absence_is_told_at_once_and_ends_with_online() -> None:
     bus = MemoryBus()
     async with listening(bus) as (driver, sink):
