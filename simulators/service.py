@@ -23,10 +23,10 @@ from facility.points import Kind
 from facility.readings import Value
 from simulators.building import QUANTUM, Building
 from simulators.devices.faulty_bus import FaultyBus
+from simulators.devices.lines import BrokerSwitch, Lines
 from simulators.devices.modbus_server import ModbusHost, ModbusUnit, Served
 from simulators.devices.native_host import NativeHost
 from simulators.devices.natives import NATIVES
-from simulators.devices.network import BrokerSwitch, Network
 from simulators.faultfile import On
 from simulators.making import points_of
 from simulators.player import Player
@@ -89,7 +89,7 @@ class Simulation:
         self._clock, self._catalog, self._step = clock, catalog, step
         self._units: list[tuple[str, ModbusUnit]] = []
         self._hosts: dict[str, ModbusHost] = {}
-        self._network = Network({} if gateways is None else gateways, broker)
+        self._lines = Lines({} if gateways is None else gateways, broker)
         self._truth: dict[str, dict[str, Value]] = {}
         self._watched: dict[str, tuple[str, ...]] = {}
         self._values = self.building.values()
@@ -103,7 +103,7 @@ class Simulation:
     @property
     def subjects(self) -> dict[tuple[On, str], Subject]:
         """What can be acted upon, and how; what `load_scenario` wants to know."""
-        return {**self.building.subjects(), **self._natives.subjects(), **self._network.subjects()}
+        return {**self.building.subjects(), **self._natives.subjects(), **self._lines.subjects()}
 
     @property
     def published(self) -> int:
@@ -207,11 +207,11 @@ class Simulation:
             if self._natives.tell(native, dt):
                 self._note(self._clock.ms(), [native.asset])
 
-    def _stage(self, action: Action) -> Building | NativeHost | Network:
+    def _stage(self, action: Action) -> Building | NativeHost | Lines:
         """Who plays a fault."""
         if action.on is On.DEVICE:
             return self._natives
-        return self._network if action.on in (On.GATEWAY, On.BROKER) else self.building
+        return self._lines if action.on in (On.GATEWAY, On.BROKER) else self.building
 
     def _add_unit(self, device: Device) -> ModbusUnit:
         profile = self._catalog.profiles[device.profile]

@@ -24,7 +24,7 @@ class BrokerSwitch(Protocol):
         ...
 
 
-class Network:
+class Lines:
     """The gateways whose connections can be disturbed, by id, and the broker, where somebody can take it away.
 
     `gateways` may fill up after this was made.
