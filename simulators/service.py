@@ -228,8 +228,17 @@ class Simulation:
     def _stage(self, action: Action) -> Building | ModbusDevices | NativeHost | Uplinks:
         """Who plays a fault."""
         if action.on is On.DEVICE:
-            return self._natives if action.subject in self._natives.devices else self._modbus
+            return self._home_of(action.subject)
         return self._uplinks if action.on in (On.GATEWAY, On.BROKER) else self.building
+
+    def _home_of(self, device: str) -> ModbusDevices | NativeHost:
+        """Who has a device; ValueError for one that nobody has."""
+        if device in self._natives.devices:
+            return self._natives
+        if device not in self._modbus.units:
+            known = ", ".join(sorted({*self._modbus.units, *self._natives.devices}))
+            raise ValueError(f"no simulated device {device!r}; known: {known}")
+        return self._modbus
 
     def _is_polled(self, device: Device) -> bool:
         return device.asset in self.building.models and self._catalog.profiles[device.profile].protocol == "modbus"

@@ -80,21 +80,19 @@ class ModbusDevices:
         self.hosts.clear()
 
     def begin(self, action: Action) -> None:
-        """A fault begins, params not named at their defaults; ValueError for an unknown device or fault."""
+        """A fault begins, params not named at their defaults; ValueError for an unknown fault."""
         unit = self._known(action)
         fault = repertoire().faults_of(On.DEVICE)[action.name]
         unit.wire.begin(fault.name, fault.filled(action.params))
         self._settle(action.subject)
 
     def end(self, action: Action) -> None:
-        """A fault ends; ValueError for an unknown device or fault."""
+        """A fault ends; ValueError for an unknown fault."""
         self._known(action).wire.end(action.name)
         self._settle(action.subject)
 
     def _known(self, action: Action) -> ModbusUnit:
-        unit = self.units.get(action.subject)
-        if unit is None:
-            raise ValueError(f"no simulated Modbus device {action.subject!r}; known: {', '.join(sorted(self.units))}")
+        unit = self.units[action.subject]
         if action.name not in unit.faults:
             known = ", ".join(sorted(unit.faults))
             raise ValueError(f"{action.subject} has no fault {action.name!r}; known: {known}")

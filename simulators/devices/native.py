@@ -43,11 +43,6 @@ def message_of(topic: str, payload: object, *, retain: bool = False) -> Message:
     return Message(topic, json.dumps(payload, separators=(",", ":")).encode(), retain)
 
 
-def number_of(value: Value) -> float:
-    """A value as a number; 0 for a text or none."""
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
 def rounded(value: Value, digits: int, *, scale: float = 1) -> float | None:
     """A value times `scale` with so many digits (a whole number for none); None for a text or no value.
 

@@ -66,14 +66,14 @@ class NativeHost:
         return {(On.DEVICE, id_): Subject(On.DEVICE, id_, faults) for id_ in self.devices}
 
     def begin(self, action: Action) -> None:
-        """A fault of a link begins; ValueError for an unknown device or fault."""
+        """A fault of a link begins; ValueError for an unknown fault."""
         native, fault = self._known(action)
         native.link.begin(fault.name, fault.filled(action.params))
         if not native.link.is_up:
             self.leave(native)
 
     def end(self, action: Action) -> None:
-        """A fault of a link ends; ValueError for an unknown device or fault."""
+        """A fault of a link ends; ValueError for an unknown fault."""
         native, fault = self._known(action)
         native.link.end(fault.name)
 
@@ -127,9 +127,6 @@ class NativeHost:
 
     def _known(self, action: Action) -> tuple[Native, Fault]:
         faults = repertoire().faults_of(On.DEVICE)
-        if action.subject not in self.devices:
-            known = ", ".join(sorted(self.devices)) or "none"
-            raise ValueError(f"no simulated device {action.subject!r} on the broker; known: {known}")
         if action.name not in FAULTS:
             raise ValueError(f"{action.subject} has no fault {action.name!r}; known: {', '.join(sorted(FAULTS))}")
         return self.devices[action.subject], faults[action.name]

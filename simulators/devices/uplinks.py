@@ -25,11 +25,7 @@ class BrokerSwitch(Protocol):
         ...
 
 
-<<<<<<<< HEAD:simulators/devices/uplinks.py
 class Uplinks:
-========
-class Lines:
->>>>>>>> h-data:simulators/devices/lines.py
     """The gateways whose connections can be disturbed, by id, and the broker, where somebody can take it away.
 
     `gateways` may fill up after this was made.

@@ -36,7 +36,7 @@ class Scale:
     """What a point can show.
 
     `low`..`high` is physically possible, `least`..`most` fits its register; `interval` is s between polls. `blank`:
-    whether it can say that there is no value.
+    whether it can say that there is no value. `step` is the smallest difference that its register shows.
     """
 
     low: float = -inf
@@ -45,6 +45,7 @@ class Scale:
     most: float = inf
     interval: float = 1.0
     blank: bool = True
+    step: float = 0.0
 
     @property
     def span(self) -> float:
@@ -58,7 +59,7 @@ class Scale:
     @property
     def beyond(self) -> float | None:
         """What an open loop reads where that can't be said otherwise; None when only possible values can be shown."""
-        under, over = self.low - self.share(UNDER), self.high + self.share(OVER)
+        under, over = self.low - max(self.share(UNDER), self.step), self.high + max(self.share(OVER), self.step)
         return under if under >= self.least else over if over <= self.most else None
 
     @property
@@ -71,12 +72,13 @@ def scale_of(point: Point, registers: Iterable[Register] = ()) -> Scale:
     """The scale of a number that is kept in these registers; in none, where it goes out as text."""
     low = -inf if point.low is None else point.low
     high = inf if point.high is None else point.high
-    least, most, blank = -inf, inf, True
+    least, most, blank, step = -inf, inf, True, 0.0
     for register in registers:
         first, last = fitting(register)
         least, most = max(least, first), min(most, last)
         blank = blank and (bool(register.sentinels) or register.type.startswith("float"))
-    return Scale(low, high, least, most, point.interval, blank)
+        step = max(step, 0.0 if register.type.startswith("float") else abs(register.scale))
+    return Scale(low, high, least, most, point.interval, blank, step)
 
 
 def fitting(register: Register) -> tuple[float, float]:

@@ -280,7 +280,7 @@ def test_what_can_be_acted_upon(demo: tuple[Site, Catalog], tmp_path: Path) -> N
     [
         (On.GATEWAY, "gw-9", "offline", "no simulated gateway 'gw-9'; known: none here"),
         (On.BROKER, BROKER, "broker_away", "no simulated broker 'broker'; known: none here"),
-        (On.DEVICE, "PM-09", "late", "no simulated device 'PM-09' on the broker; known: PM-04-meter"),
+        (On.DEVICE, "PM-09", "late", "no simulated device 'PM-09'; known: PM-04-meter"),
         (On.DEVICE, "PM-04-meter", "melted", "PM-04-meter has no fault 'melted'; known: garbled, "),
     ],
 )

@@ -162,6 +162,7 @@ async def test_the_simulation_serves_it_all_with_the_magic_words_of_its_maps(mor
             ("LT-01", 0x4931),
         ):
             unit = units[asset]
+            unit.refresh()
             assert unit.words(unit.profile.registers[0].table, 0, 2) == [magic, 0x0100]
             for register in unit.profile.registers:
                 if register.table.is_bits:

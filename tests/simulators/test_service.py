@@ -194,7 +194,7 @@ async def test_the_command_prints_addresses_and_goes_on_without_a_broker(
     assert result.exit_code == 0, result.output
     assert "EL-01-gw: 127.0.0.1:" in result.output
     assert "WP-01-io: 127.0.0.1:" in result.output
-    assert "no MQTT broker at 127.0.0.1:1: 2 devices wait for it" in result.output
+    assert "no MQTT broker at 127.0.0.1:1: 3 devices wait for it" in result.output
     scenario.write_text("duration: 1\nsteps: [{at: 0, fault: nonsense, asset: EL-01, for: 1}]", encoding="utf-8")
     refused = await asyncio.to_thread(CliRunner().invoke, simulators.cli.app, command)
     assert refused.exit_code == 1

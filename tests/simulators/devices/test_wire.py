@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.hardware import On
+from simulators.devices import native_link
 from simulators.devices.wire import FAULTS, LISTENER, PLAYS, Ask, Fate, Reply, Served, Wire, honest, refusal, total
 from simulators.faultfile import repertoire
 
@@ -47,7 +48,7 @@ def answer(ask: Ask) -> bytes:
 
 
 def test_the_repertoire_names_every_fault_with_the_params_that_it_reads() -> None:
-    assert set(DEVICE) == FAULTS
+    assert set(DEVICE) == FAULTS | native_link.FAULTS
     for fault in PLAYS:
         for params in (defaults(fault), {name: item.low for name, item in DEVICE[fault].params.items()}):
             item = Wire(Random(1))

@@ -10,13 +10,14 @@ import pytest
 from facility.catalog import Catalog
 from facility.config import Site
 from facility.hardware import GATEWAY, On
+from simulators.devices import wire
 from simulators.devices.wire import LISTENER
 from simulators.faultfile import repertoire
 from tests.simulators.devices.stage import Stage, staged
 
 pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 
-FAULTS = repertoire().faults_of(On.DEVICE)
+FAULTS = {name: fault for name, fault in repertoire().faults_of(On.DEVICE).items() if name in wire.FAULTS}
 FAULTY, BESIDE, APART = "EL-01-gw", "EL-02-gw", "EL-03-gw"
 """One with the fault, one behind the same listener, one with its own."""
 

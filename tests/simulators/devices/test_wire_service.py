@@ -15,6 +15,7 @@ from facility.catalog import Catalog
 from facility.config import Site
 from facility.hardware import On
 from facility.readings import Value
+from simulators.devices import native_link
 from simulators.models.elevator import Elevator
 from simulators.scenario import Action, load_scenario
 from simulators.service import Simulation
@@ -86,10 +87,11 @@ async def test_what_can_be_done_to_a_device(demo: tuple[Site, Catalog]) -> None:
         only(site, "EL-01-gw", "PM-01-ats", "AC-02-controller"), catalog, bus=None, clock=LoopClock()
     )
     devices = {id_: set(item.faults) for (on, id_), item in simulation.subjects.items() if on is On.DEVICE}
-    assert set(devices) == {"EL-01-gw", "PM-01-ats"}, "those on the broker have no such wire"
+    assert set(devices) == {"EL-01-gw", "PM-01-ats", "AC-02-controller"}
+    assert devices["AC-02-controller"] == native_link.FAULTS, "those on the broker have no such wire"
     assert devices["EL-01-gw"] - devices["PM-01-ats"] == {"clock_drift", "swapped_words"}, "it has none of these"
     assert {"delay", "reset", "refuse", "dead"} <= devices["PM-01-ats"]
-    with pytest.raises(ValueError, match="no simulated Modbus device 'EL-09-gw'; known: EL-01-gw, PM-01-ats"):
+    with pytest.raises(ValueError, match="no simulated device 'EL-09-gw'; known: AC-02-controller, EL-01"):
         simulation.begin(on_device("EL-09-gw", "dead"))
     with pytest.raises(ValueError, match="PM-01-ats has no fault 'clock_drift'; known: busy"):
         simulation.begin(on_device("PM-01-ats", "clock_drift"))
@@ -192,9 +194,9 @@ async def test_values_that_can_not_be_shown_end_only_the_device_that_shows_them(
 
         pumps.values = values  # type: ignore[method-assign]
         await asyncio.sleep(1)
+        assert not await answers(simulation, "WP-01-cim", address=300)
         assert set(simulation.crashed) == {"WP-01-cim"}
         assert simulation.crashed["WP-01-cim"].startswith("ValueError: sys.flow")
-        assert not await answers(simulation, "WP-01-cim", address=300)
         assert await answers(simulation, "WP-01-io", 2, address=0)
         assert await answers(simulation, "EL-01-gw")
 
@@ -204,7 +206,7 @@ async def test_a_crash_on_the_broker_ends_only_that_device(demo: tuple[Site, Cat
     bus = MemoryBus()
     async with running(*demo, "PM-04-meter", "AC-02-controller", bus=bus) as simulation:
         await asyncio.sleep(1)
-        native = next(item for item in simulation._natives if item.id == "AC-02-controller")
+        native = simulation._natives.devices["AC-02-controller"]
 
         def asked(*_: object) -> list[object]:
             raise RuntimeError("on purpose")
