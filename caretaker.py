@@ -22,7 +22,7 @@ import dashboards.cli
 import gateway.cli
 import simulators.cli
 import simulators.replay.cli
-from caretaker_demo import Demo, Options, conclude, open_demo, play, scenario_file
+from caretaker_demo import DEMO_SITE, Demo, Options, conclude, open_demo, play, scenario_file
 from caretaker_roles import ROLES, House, check_roles, open_house
 from facility.catalog import Catalog, read_catalog
 from facility.clock import SystemClock
@@ -84,20 +84,24 @@ async def _run(house: House, names: list[str]) -> None:
 
 
 @app.command()
-def demo(  # noqa: PLR0917 - each is an option of the command line
+def demo(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     for_: Annotated[str, typer.Option("--for", help="how long, such as 60s or 5m; until Ctrl-C if not given")] = "",
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="how fast the simulated time runs")] = 1.0,
-    scenario: Annotated[str, typer.Option(help="a shipped scenario (tour) or a file")] = "",
+    scenario: Annotated[str, typer.Option(help="a shipped scenario (tour, drill, wires) or a file")] = "",
+    site: Annotated[
+        Path | None, typer.Option(help="a site folder of your own instead of the demonstration tower", exists=True)
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="of API and console; 0 takes a free one")] = 8000,
     report: Annotated[Path | None, typer.Option(help="write what the run proved as JSON")] = None,
-    seed: Annotated[int, typer.Option(help="of the simulation")] = 1,
+    seed: Annotated[int | None, typer.Option(help="of the simulation; the scenario's, or 1, if not given")] = None,
 ) -> None:
     """Run a simulated building with all roles on this machine."""
-    file = scenario_file(scenario) if scenario else None
+    house = site or DEMO_SITE
+    file = scenario_file(scenario, house) if scenario else None
     if file and not file.exists():
-        _fail(f"there is no scenario {scenario!r}: name a shipped one (tour) or a YAML file")
+        _fail(f"there is no scenario {scenario!r}: name a shipped one (tour, drill, wires) or a YAML file")
     folder = Path(tempfile.mkdtemp(prefix="caretaker-demo-"))
-    options = Options(folder, file, _seconds(for_) if for_ else None, speed, port, seed)
+    options = Options(folder, file, _seconds(for_) if for_ else None, speed, port, seed, house)
     try:
         _until_stopped(lambda: _demo(options, report))
     finally:

@@ -40,7 +40,7 @@ from simulators.control import SimulationControl
 from simulators.devices.faulty_bus import FaultyBus
 from simulators.phone import Phone, phone
 from simulators.report import Observed, Push, Turn, report
-from simulators.scenario import Scenario, load_scenario
+from simulators.scenario import Scenario, load_scenario, scenario_seed
 from simulators.service import Simulation
 
 log = logging.getLogger(__name__)
@@ -52,14 +52,18 @@ EMERGENCY = 1
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `caretaker demo` was asked for. `seconds` None runs until it is stopped; `scenario` None plays none."""
+    """What `caretaker demo` was asked for. `seconds` None runs until it is stopped; `scenario` None plays none.
+
+    `seed` None takes the scenario's. `site` is the folder of the building; what runs writes into `folder` only.
+    """
 
     folder: Path
     scenario: Path | None = None
     seconds: float | None = None
     speed: float = 1.0
     port: int = 8000
-    seed: int = 1
+    seed: int | None = None
+    site: Path = DEMO_SITE
 
 
 @dataclass
@@ -97,16 +101,23 @@ class Demo:
         return self.house.address
 
 
-def scenario_file(name: str) -> Path:
-    """The file of a shipped scenario, or the path itself."""
-    shipped = DEMO_SITE / "scenarios" / f"{name}.yaml"
-    return shipped if shipped.exists() else Path(name)
+def scenario_file(name: str, site: Path = DEMO_SITE) -> Path:
+    """The file of a scenario in the site's folder or of a shipped one, or the path itself."""
+    known = (folder / "scenarios" / f"{name}.yaml" for folder in (site, DEMO_SITE))
+    return next((file for file in known if file.exists()), Path(name))
+
+
+def _seed(options: Options) -> int:
+    """As asked for, else the scenario's, else 1."""
+    if options.seed is not None or options.scenario is None:
+        return options.seed or 1
+    return scenario_seed(options.scenario)
 
 
 @asynccontextmanager
 async def open_demo(options: Options, clock: Clock, tell: Callable[[str], None]) -> AsyncIterator[Demo]:
     """Start everything; stops it on leaving. `tell` hears one line for each step, so that nobody waits in silence."""
-    site, catalog = load_site(DEMO_SITE, env=os.environ)
+    site, catalog = load_site(options.site, env=os.environ)
     rulebook = load_rulebook(site, catalog)
     password = secrets.token_urlsafe(12)
     async with phone(clock) as receiver:
@@ -116,7 +127,7 @@ async def open_demo(options: Options, clock: Clock, tell: Callable[[str], None])
         house = House(site, catalog, rulebook, clock, observer=stored.observe)
         async with open_house(house, ["broker"]):
             tell(f"broker on {house.broker.host}:{house.broker.port}")
-            simulation = await start_hardware(house, seed=options.seed, speed=options.speed)
+            simulation = await start_hardware(house, seed=_seed(options), speed=options.speed)
             tell(f"{len(site.devices)} simulated devices, {len(site.assets)} assets")
             house.hardware = SimulationControl(simulation)
             records = await house.records()

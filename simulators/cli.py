@@ -97,7 +97,7 @@ def _list(folder: Path) -> None:
     for subject in Simulation(site, catalog, bus=None, clock=SystemClock()).subjects.values():
         typer.echo(f"{subject.on} {subject.id}")
         for fault in subject.faults.values():
-            whole = f"{fault.lasts:g} s"
+            whole = f"{fault.lasts:.9g} s"
             typer.echo(f"  fault {fault.name:24} {fault.id}  {whole:>10}  {fault.label.zh} / {fault.label.en}")
             _list_params(fault.params)
         for act in subject.acts.values():
@@ -107,8 +107,8 @@ def _list(folder: Path) -> None:
 
 def _list_params(params: Mapping[str, Param]) -> None:
     for name, one in params.items():
-        span = f"{one.low:g} .. {one.high:g} {symbol(one.unit)}".strip()
-        typer.echo(f"          {name} = {one.default:g}  ({span})  {one.label.zh} / {one.label.en}")
+        span = f"{one.low:.9g} .. {one.high:.9g} {symbol(one.unit)}".strip()
+        typer.echo(f"          {name} = {one.default:.9g}  ({span})  {one.label.zh} / {one.label.en}")
 
 
 def write_fleet(fleet: Fleet, folder: Path) -> Path:

@@ -94,6 +94,11 @@ def load_scenario(path: Path, subjects: Subjects) -> Scenario:
     return Scenario(path.stem, spec.duration, spec.seed, tuple(actions))
 
 
+def scenario_seed(path: Path) -> int:
+    """The seed of a scenario's file, whatever else it says; ConfigError when it is none."""
+    return load(path).parse(_File).seed
+
+
 def _action(document: Document, number: int, step: _Step, subjects: Subjects, problems: list[Problem]) -> Action | None:
     """The step as an action, or None with the reasons in `problems`."""
     place = ("steps", number)

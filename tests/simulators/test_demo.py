@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from caretaker_demo import scenario_file
+from facility.bus import MemoryBus
 from facility.catalog import Catalog
+from facility.clock import SystemClock
 from facility.config import Site
 from facility.readings import Value
 from simulators.building import Building
+from simulators.devices.faulty_bus import FaultyBus
 from simulators.devices.modbus_server import ModbusUnit
 from simulators.player import Player
-from simulators.scenario import load_scenario
+from simulators.scenario import load_scenario, scenario_seed
+from simulators.service import Simulation
 from tests.simulators.conftest import DEMO, number
 
 TOUR = DEMO / "scenarios" / "tour.yaml"
@@ -156,3 +161,37 @@ def test_the_tour_tells_its_story(demo: tuple[Site, Catalog]) -> None:
 def test_the_folder_holds_no_secret() -> None:
     for path in Path(DEMO).rglob("*.yaml"):
         assert "password" not in path.read_text(encoding="utf-8").lower()
+
+
+@pytest.mark.parametrize("name", ["tour", "drill", "wires"])
+async def test_every_shipped_scenario_can_be_played_in_the_demonstration(demo: tuple[Site, Catalog], name: str) -> None:
+    site, catalog = demo
+    lines = {gateway: FaultyBus(MemoryBus()) for gateway in site.gateways}
+    simulation = Simulation(site, catalog, bus=None, clock=SystemClock(), gateways=lines, broker=Switch())
+    simulation.people = Idle()
+    scenario = load_scenario(DEMO / "scenarios" / f"{name}.yaml", simulation.subjects)
+    assert scenario.actions
+
+
+class Switch:
+    """A broker that nobody has."""
+
+    def away(self) -> None: ...
+
+    def back(self) -> None: ...
+
+
+class Idle:
+    """People who do nothing."""
+
+    def attend(self, act: str, asset: str) -> None: ...
+
+
+def test_a_site_s_own_scenarios_come_first(tmp_path: Path) -> None:
+    (tmp_path / "scenarios").mkdir()
+    own = tmp_path / "scenarios" / "drill.yaml"
+    own.write_text("duration: 1\nseed: 44\n", encoding="utf-8")
+    assert scenario_file("drill", tmp_path) == own
+    assert scenario_seed(own) == 44
+    assert scenario_file("tour", tmp_path) == TOUR
+    assert scenario_file("nowhere.yaml", tmp_path) == Path("nowhere.yaml")

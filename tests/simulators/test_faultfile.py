@@ -12,6 +12,7 @@ from facility.config import Site
 from facility.errors import ConfigError
 from facility.hardware import BELOW, GATEWAY, SELF, Fault, On
 from rules.rulebook import PACKS, read_rules
+from scripts import fault_table
 from simulators.building import Building
 from simulators.faultfile import load_repertoire, repertoire
 
@@ -66,6 +67,10 @@ def test_the_models_play_just_what_is_described(demo: tuple[Site, Catalog]) -> N
         described = {name for name, fault in repertoire().faults_of(owner).items() if fault.on is On.ASSET}
         assert played.get(owner, set()) == described, owner
         assert done.get(owner, set()) == set(repertoire().acts_of(owner)), owner
+
+
+def test_the_page_of_faults_is_as_it_is() -> None:
+    assert fault_table.FILE.read_text(encoding="utf-8") == fault_table.text(), "run make fault-table"
 
 
 @pytest.mark.parametrize(
