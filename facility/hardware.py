@@ -10,7 +10,8 @@ from typing import Protocol
 from facility.points import Kind, Label
 
 SELF, BELOW, GATEWAY = "self", "below", "gateway"
-"""Who raises an expected alarm: the asset itself, every asset that it feeds, the gateway that reads it."""
+"""Who raises an expected alarm: the asset itself; what hangs on it, directly or through others (with a fault of one
+branch, what hangs on that branch); the gateway that reads it."""
 
 
 class On(StrEnum):
@@ -40,7 +41,8 @@ class Param:
 class Expected:
     """An alarm that must be raised: by the rule `rule`, on `of`, `first`..`last` seconds after the fault began.
 
-    `of` is self, below, gateway, or an asset class (every asset of it). `planned`: no shipped rule has this id yet.
+    `of` is self, below, gateway, or an asset class (every asset of it on which the rule runs). `planned`: no shipped
+    rule has this id yet.
     """
 
     rule: str

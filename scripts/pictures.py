@@ -66,6 +66,7 @@ SHOTS = (
     Shot("alarms", "/console/alarms", WIDE, ("zh", "en")),
     Shot("tickets", "/console/tickets", PHONE, ("zh", "en")),
     Shot("asset", "/console/assets/PM-01?point=p.total", WIDE, ("zh", "en")),
+    Shot("hardware", "/console/hardware?on=asset&subject=EL-02", WIDE, ("zh", "en")),
 )
 DRAWINGS = (
     Drawing("power-en", "power", "PM-01", "en", ("Voltage", "Active power", "Transfer switch"), 37),
@@ -94,12 +95,12 @@ async def take(out: Path) -> None:
 
 
 async def _token(demo: Demo, language: str) -> str:
-    """A token of a fresh operator who reads this language."""
+    """A token of a fresh manager who reads this language."""
     accounts = Accounts(await demo.house.records())
     at = demo.house.clock.ms()
     digest = Passwords().hash_now(demo.password)
     name = {"zh": "wang.li", "en": "alice"}[language]
-    user = await accounts.add(name, Role.OPERATOR, language=language, password_hash=digest, at=at, actor="pictures")
+    user = await accounts.add(name, Role.MANAGER, language=language, password_hash=digest, at=at, actor="pictures")
     return await accounts.add_token(user, "pictures", at, expires=None, actor="pictures")
 
 

@@ -16,8 +16,9 @@ from simulators.measured import scales, shown_points
 from simulators.models.access_control import AccessController
 from simulators.models.elevator import Elevator
 from simulators.models.feed import motors_run
-from simulators.models.fire_linkage import DOORS, LIFTS
+from simulators.models.fire_linkage import DOORS, HYDRANT, LIFTS
 from simulators.models.fire_panel import FirePanel
+from simulators.models.fire_water_set import FireWater
 from simulators.models.model import Model
 from simulators.models.sensors import Sensors
 from simulators.scenario import Action, check_point
@@ -60,6 +61,7 @@ class Building:
         self._sensors = Sensors(self._scales)
         self._lifts = [model for model in self.models.values() if isinstance(model, Elevator)]
         self._panels = [model for model in self.models.values() if isinstance(model, FirePanel)]
+        self._fire_water = [model for model in self.models.values() if isinstance(model, FireWater)]
         self._doors = [model for model in self.models.values() if isinstance(model, AccessController)]
         self._fed = [
             (model, maker.network.inlet(site.assets[name]))
@@ -187,6 +189,8 @@ class Building:
             model.powered = motors_run(volts)
             if isinstance(model, FirePanel):
                 model.mains = volts[0]
+        for water in self._fire_water:
+            water.fire = any(panel.tells(HYDRANT, 0) for panel in self._panels)
         for panel in self._panels:
             panel.reported[LIFTS] = [lift.home for lift in self._lifts]
             panel.reported[DOORS] = [controller.released for controller in self._doors]

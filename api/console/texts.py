@@ -89,7 +89,7 @@ TEXTS: dict[str, Label] = {
     "logged_out": Label("登录已失效，请重新登录", "You are logged out; log in again"),
     "ticket_of": Label("工单", "Ticket"),
     # simulated hardware
-    "hardware": Label("模拟设备", "Simulated hardware"),
+    "hardware": Label("模拟设备", "Simulator"),
     "faults_on": Label("正在发生的故障", "Faults that are on"),
     "no_faults": Label("一切正常，没有注入的故障", "Nothing is wrong on purpose"),
     "on_for": Label("已持续 {age}，直到手动结束", "for {age}, until it is ended"),

@@ -172,7 +172,7 @@ class Pit(Model):
             "sump.duty_pump": self.duty + 1,
             "inflow_estimate": self.inflow,
             "starts_last_hour": sum(self._lately(pump) for pump in self.pumps),
-            "mains_ok": True,
+            "mains_ok": self.powered,
             "cabinet.door": False,
             "control.fail": False,
         }

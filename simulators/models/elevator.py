@@ -84,7 +84,7 @@ class Elevator(ElevatorState):
             self._wanted.append(int(limited(params.get("floor", 1.0), 1, self.car.floors)))
         elif act == "reset":
             if self._serving:
-                self._begin(self._restart())
+                self._begin(self._restart(), yields=True)
         else:
             self._keyed = act == "inspection_on"
 
@@ -97,25 +97,28 @@ class Elevator(ElevatorState):
         if next(self._script, self) is self:
             faults = sorted(self.active & self._scripts.keys())
             self._begin(self._scripts[faults[0]]() if faults else None)
-        if self._serving:
+        if self._serving or (self._yields and self._dark):
             self._give_way()
         target = {Motion.STOPPED: 0.0, Motion.ACCELERATING: 31.0, Motion.RUNNING: 15.0}.get(self.car.motion, 9.0)
-        target = 0.0 if self.on("main_power_lost") or not self._chain else target * (0.8 + self.load / 250)
+        target = 0.0 if self._dark or not self._chain else target * (0.8 + self.load / 250)
         self._current = lag(self._current, target, dt, 0.3)
 
-    def _begin(self, script: Script | None) -> None:
-        """Go on with a script, or with ordinary service."""
-        self._serving = script is None
+    def _begin(self, script: Script | None, *, yields: bool = False) -> None:
+        """Go on with a script, or with ordinary service. One that `yields` is cut short when the power goes."""
+        self._serving, self._yields = script is None, yields
         self._script = script or self._service()
 
     def _give_way(self) -> None:
+        if self._dark:
+            self._begin(self._main_power_lost())
+            return
         late = self.param("recall_late", "delay", 120.0) if self.on("recall_late") else 0.0
         if self.fire and self._burning >= late and not self.on("recall_fails"):
-            self._begin(self._fire_recall())
+            self._begin(self._fire_recall(), yields=True)
         elif self._motor >= DRIVE_TRIP:
             self._begin(self._drive_trip())
         elif self._keyed:
-            self._begin(self._inspection())
+            self._begin(self._inspection(), yields=True)
 
     def _chatter(self, dt: float) -> None:
         """A bad contact: now and then the chain of the standing lift is open for a moment."""
@@ -287,14 +290,20 @@ class Elevator(ElevatorState):
         self.mode, self.code = NORMAL, BACK
 
     def _main_power_lost(self) -> Script:
-        """The car stops; then the rescue device brings it slowly to the nearest floor and opens."""
-        self.code = MAINS_LOST
+        """The car stops; then the rescue device brings it slowly to the nearest floor and opens.
+
+        When the power is back before that, the lift itself does, and goes on.
+        """
+        self._recalled, self.code, waited = False, MAINS_LOST, 0.0
         self.car.brake(1.5)
-        yield from self._wait(12.0)
-        self.mode, self._ard = EMERGENCY_POWER, True
+        while self._dark and waited < 12.0:
+            waited += self._dt
+            yield
+        if self._dark:
+            self.mode, self._ard = EMERGENCY_POWER, True
         yield from self._let_out(0.3)
         self._ard, self.load = False, 0.0
-        while self.on("main_power_lost"):
+        while self._dark:
             yield
         self.mode, self.code = NORMAL, BACK
 

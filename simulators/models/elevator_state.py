@@ -96,7 +96,7 @@ class ElevatorState(Model):
         else:
             share = SHARES[int(self.hour)] / max(SHARES) if self._serving else 0.0
             self._motor = lag(self._motor, COLD + (WARM - COLD) * share, dt, 900.0)
-        rate = -0.2 if self._ard else -0.002 if self.on("main_power_lost") else 0.01
+        rate = -0.2 if self._ard else -0.002 if self._dark else 0.01
         self._battery = limited(self._battery + rate * dt, 20.0, 98.0)
         self._wear(dt)
 
@@ -123,6 +123,11 @@ class ElevatorState(Model):
     def home(self) -> bool:
         """Whether the lift stands at the ground floor with its door open, recalled by the fire panel."""
         return self._recalled and self.car.floor == self.ground and self.car.door is Door.OPEN and not self.car.moving
+
+    @property
+    def _dark(self) -> bool:
+        """Whether the lift has no main power: its own supply has failed, or the board that feeds it."""
+        return not self.powered or self.on("main_power_lost")
 
     def values(self) -> dict[str, Value]:
         """Every point of a lift gateway."""
@@ -168,7 +173,6 @@ class ElevatorState(Model):
         }
 
     def _state_values(self) -> dict[str, Value]:
-        powered = not self.on("main_power_lost")
         return {
             "mode.service": self.mode,
             "mode.inspection": self.mode == INSPECTION,
@@ -186,7 +190,7 @@ class ElevatorState(Model):
             "fault.code": self.code,
             "fault.vendor_code": VENDOR.get(self.code, 99),
             "pit.water": self.on("pit_water", 2.0),
-            "power.main_ok": powered,
+            "power.main_ok": not self._dark,
             "power.emergency_mode": self.mode == EMERGENCY_POWER,
             "power.ard_running": self._ard,
             "mr.door": False,

@@ -109,7 +109,7 @@ class FireWater(Model):
         standing = JOCKEY_OFF * self._pressure
         found: dict[str, Value] = {
             "fw.cabinet_auto": self.auto,
-            "fw.power_a_ok": True,
+            "fw.power_a_ok": self.powered,
             "fw.power_b_ok": True,
             "fw.outlet_pressure": self.outlet,
             "fw.hydrant_static_pressure": max(0.0, self.outlet - standing + 0.18),

@@ -126,7 +126,7 @@ class Lighting(Model):
             "lux.indoor": 40.0 + 0.006 * daylight(hour) + (260.0 if lit else 0.0) + 20.0 * occupancy(hour),
             "lamp_faults": sum(self._dead(number) for number in circuits),
             "emergency.on": self.test == TESTING,
-            "emergency.mains_ok": True,
+            "emergency.mains_ok": self.powered,
             "emergency.battery": self.battery,
             "emergency.battery_v": 22.0 + 5.2 * self.battery / 100,
             "emergency.test": self.test,

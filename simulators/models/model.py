@@ -57,6 +57,11 @@ class Model:
         return False
 
     @property
+    def sound(self) -> bool:
+        """Whether no fault is on."""
+        return not self._since
+
+    @property
     def hour(self) -> float:
         """The hour of the day on site, 0 .. 24."""
         return (self.epoch + self.zone) / 3600 % 24

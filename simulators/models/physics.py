@@ -33,12 +33,14 @@ class Wander:
         self._sigma = sigma
         self._tau = tau
         self.value = 0.0
+        self._dt = self._keep = self._spread = 0.0
 
     def step(self, dt: float) -> float:
         """The value `dt` seconds later."""
-        keep = math.exp(-dt / self._tau)
-        spread = self._sigma * math.sqrt(1.0 - keep * keep)
-        value = self.value * keep + self._random.gauss(0.0, spread)
+        if dt != self._dt:  # most steps are as long as the one before
+            self._dt, self._keep = dt, math.exp(-dt / self._tau)
+            self._spread = self._sigma * math.sqrt(1.0 - self._keep * self._keep)
+        value = self.value * self._keep + self._random.gauss(0.0, self._spread)
         self.value = limited(value, -3 * self._sigma, 3 * self._sigma)
         return self.value
 

@@ -82,6 +82,8 @@ class Meter(Model):
     @property
     def volts(self) -> Sequence[float]:
         """V on its busbar: those of its source, and what is wrong on the way."""
+        if self.sound:
+            return self.source.volts
         course = max(
             (HIGH / NOMINAL - 1) * self.course("over_voltage", self.param("over_voltage", "seconds", 600.0)),
             (LOW / NOMINAL - 1) * self.course("under_voltage", self.param("under_voltage", "seconds", 600.0)),
@@ -156,7 +158,7 @@ class Meter(Model):
     @property
     def _imbalance(self) -> float:
         """How far the loads have come out of balance, 0 .. 1."""
-        return self.course("imbalance", self.param("imbalance", "seconds", 3600.0))
+        return 0.0 if self.sound else self.course("imbalance", self.param("imbalance", "seconds", 3600.0))
 
     def _own_power(self, level: float, fed: Sequence[Sequence[float]]) -> list[float]:
         """kW of its own consumers per phase, at a share of the peak; out of balance they make the sum so."""

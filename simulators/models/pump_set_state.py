@@ -134,7 +134,7 @@ class PumpSetState(PumpRoom):
             "maint.bearing_action": worn,
             "link.crc_errors": 0,
             "link.data_errors": 0,
-            "mains_ok": True,
+            "mains_ok": self.powered,
             "control.fail": False,
             "cabinet.door": False,
         }

@@ -109,7 +109,7 @@ class Sewage(Model):
             "sump.overflow_float": self._overflow,
             "sump.duty_pump": self.duty + 1,
             "starts_last_hour": sum(self._recent(pump) for pump in self.pumps),
-            "mains_ok": True,
+            "mains_ok": self.powered,
             "control.fail": False,
             "cabinet.door": False,
         }
@@ -192,7 +192,9 @@ class Sewage(Model):
             self._called = True
             self.duty = self.duty if self.pumps[self.duty].ready else self._after(self.duty)
         for index, pump in enumerate(self.pumps):
-            if self._called and (self._high or index == self.duty):
+            if not self.powered:
+                self._stop(pump)
+            elif self._called and (self._high or index == self.duty):
                 self._start(pump)
 
     def _after(self, index: int) -> int:

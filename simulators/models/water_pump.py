@@ -122,6 +122,8 @@ class PumpSet(PumpSetState):
         With a burst it is, in the end, what all pumps can give at a third of the set pressure, times the size.
         """
         taken = self._peak * demand(self.hour) * (1.0 + self._taps.value)
+        if self.sound:
+            return taken
         leaking = self.course("slow_leak", self.param("slow_leak", "seconds", 432_000.0))
         taken += leaking * self.param("slow_leak", "flow", 1.5) / math.sqrt(self.setpoint)
         burst = self.curve.most(1.0, len(self.pumps)) / math.sqrt(self.setpoint / 3)
@@ -147,6 +149,9 @@ class PumpSet(PumpSetState):
 
     def _stage(self, dt: float) -> None:
         """One more pump when those that run can't hold the pressure; one less when the others can do it alone."""
+        if not self.powered:
+            self._timer = 0.0
+            return
         if (cycling := self._cycling()) and self._cycled:
             cycle, age = cycling
             self._cycled.wanted = self._cycled.ready and not cycle.stands(age)
@@ -210,7 +215,9 @@ class PumpSet(PumpSetState):
         needed = self.curve.speed(self.setpoint, count, self.draw)
         self.speed = ramp(self.speed, limited(needed + error, LOWEST / FULL_SPEED, 1.0), dt, 0.1)
         for pump in self.pumps:
-            pump.freq = ramp(pump.freq, self.speed * FULL_SPEED if pump.wanted else 0.0, dt, 14.0)
+            pump.freq = (
+                ramp(pump.freq, self.speed * FULL_SPEED if pump.wanted else 0.0, dt, 14.0) if self.powered else 0.0
+            )
 
     def _hydraulics(self, dt: float) -> None:
         """Towards the pressure where what the pumps give is what the building draws; as fast as the pipes empty."""
@@ -240,7 +247,7 @@ class PumpSet(PumpSetState):
         needed = 1.0 if self.drawing_air else self.curve.speed(self.setpoint, count, self.draw)
         self.speed = limited(needed, LOWEST / FULL_SPEED, 1.0)
         for pump in self.pumps:
-            pump.freq = self.speed * FULL_SPEED if pump.wanted else 0.0
+            pump.freq = self.speed * FULL_SPEED if pump.wanted and self.powered else 0.0
         self.pressure = self._balance()
         self.flow = self._moved()
         self._load()

@@ -81,7 +81,7 @@ class Bounds:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_quiet_day(demo: tuple[Site, Catalog]) -> None:
     site, catalog = demo
     building = Building(site, catalog, seed=11, epoch=MIDNIGHT, quantum=0.5)
