@@ -25,8 +25,10 @@ hypothesis.settings.load_profile("caretaker")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first: they mostly wait, and the short ones fill the cores beside them."""
-    items.sort(key=lambda item: not (item.get_closest_marker("system") or item.get_closest_marker("timeout")))
+    """Whole systems first: they mostly wait, and want a core when they want one. Then what computes for long."""
+    items.sort(
+        key=lambda item: 0 if item.get_closest_marker("system") else 1 if item.get_closest_marker("timeout") else 2
+    )
 
 
 def pytest_configure() -> None:
