@@ -103,6 +103,14 @@ class Pump:
         """The drive stops the pump at once and keeps it stopped until it is reset."""
         self.code, self.wanted, self.freq = code, False, 0.0
 
+    def reset(self) -> None:
+        """The drive forgets what it tripped on."""
+        self.code = 0
+
+    def switch(self, *, off: bool) -> None:
+        """By hand, off or to automatic."""
+        self.off, self.wanted = off, self.wanted and not off
+
     def drift(self, dt: float, rated_power: float, *, dry: bool) -> None:
         """Counters and temperatures of `dt` seconds. Nothing cools a pump that runs dry: its casing gains 2 K/min."""
         self.energy += self.power * dt / 3600

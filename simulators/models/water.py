@@ -1,9 +1,11 @@
-"""What the models of water have in common: a building's demand over the day, and when a moving level arrives; pure."""
+"""What the models of water have in common: demand over the day, when a level arrives, acts on pumps; pure."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Protocol
 
 HOURS = (
     0.05, 0.025, 0.012, 0.012, 0.012, 0.12, 0.6, 1.0, 0.85, 0.62, 0.53, 0.5,
@@ -32,3 +34,23 @@ def seconds_until(value: float, target: float, rate: float) -> float:
     """Seconds until `value`, moving at `rate` per second, is at `target`; infinite when it moves away or stands."""
     away = target - value
     return away / rate if away * rate > 0 else math.inf
+
+
+class Switched(Protocol):
+    """A pump as the person at its cabinet knows it."""
+
+    def reset(self) -> None:
+        """Set its protection again."""
+
+    def switch(self, *, off: bool) -> None:
+        """Switch it off, or to automatic."""
+
+
+def operate(pumps: Sequence[Switched], act: str, params: Mapping[str, float]) -> None:
+    """Reset (`reset`), switch off (`pump_off`) or to automatic one pump (`pump`, from 1), or every one (0)."""
+    number = int(params.get("pump", 0.0 if act == "reset" else 1.0))
+    for pump in pumps[number - 1 : number] if number else pumps:
+        if act == "reset":
+            pump.reset()
+        else:
+            pump.switch(off=act == "pump_off")

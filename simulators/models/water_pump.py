@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
@@ -11,7 +11,7 @@ from simulators.models.physics import lag, limited, ramp
 from simulators.models.pump_curve import FULL_SPEED, LOWEST, Pump
 from simulators.models.pump_cycle import CYCLES, Cycle
 from simulators.models.pump_set_state import DRIVE_OVERCURRENT, DRY_RUNNING, PumpSetState
-from simulators.models.water import MIDDAY, PIECE, demand
+from simulators.models.water import MIDDAY, PIECE, demand, operate
 
 DRY_OUTLET, NO_PUMP_OUTLET = 0.1, 0.045
 """MPa that are left at the outlet of pumps full of air, and when no pump runs."""
@@ -70,7 +70,8 @@ class PumpSet(PumpSetState):
     def ended(self, fault: str) -> None:
         """A person has seen to it: drives are reset, the sensor is exchanged."""
         if fault in (*TRIPS, "dry_run", "supply_loss", "pipe_burst"):
-            self._reset(self.pumps)
+            for pump in self.pumps:
+                pump.reset()
         elif fault == "stuck_pressure":
             self._frozen = None
         if self._cycling() is None:
@@ -78,14 +79,7 @@ class PumpSet(PumpSetState):
 
     def acted(self, act: str, params: Mapping[str, float]) -> None:
         """Reset, switch off or switch to automatic one pump (`pump`), or every one (0)."""
-        number = int(params.get("pump", 0.0 if act == "reset" else 1.0))
-        chosen = self.pumps if number == 0 else self.pumps[number - 1 : number]
-        if act == "reset":
-            self._reset(chosen)
-            return
-        for pump in chosen:
-            pump.off = act == "pump_off"
-            pump.wanted = pump.wanted and not pump.off
+        operate(self.pumps, act, params)
 
     def advance(self, dt: float) -> None:
         """Protection, staging, control, hydraulics and motors, in this order."""
@@ -190,11 +184,6 @@ class PumpSet(PumpSetState):
     def _start(self, pump: Pump) -> None:
         pump.wanted, self._timer = True, 0.0
         pump.starts += 1
-
-    @staticmethod
-    def _reset(pumps: Sequence[Pump]) -> None:
-        for pump in pumps:
-            pump.code = 0
 
     def _cycling(self) -> tuple[Cycle, float] | None:
         """What makes a pump cycle now, at the period asked for, and its age."""

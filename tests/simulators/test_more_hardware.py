@@ -125,7 +125,7 @@ def test_an_asset_has_the_faults_of_what_stands_there(more: tuple[Site, Catalog]
 def test_params_are_those_that_the_models_read() -> None:
     folder = Path(__file__).parents[2] / "simulators" / "models"
     sources = {
-        "hvac": ("chiller", "air_handler"), "cctv": ("camera_recorder",), "drainage": ("drainage",),
+        "hvac": ("chiller", "air_handler"), "cctv": ("camera_recorder",), "drainage": ("drainage", "sump"),
         "lighting": ("lighting",), "environment": ("environment",),
     }  # fmt: skip
     for asset_class, files in sources.items():

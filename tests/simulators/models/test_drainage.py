@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.models.drainage import BOTTOM, HIGH, OVERFLOW, START, STOP, TOP, Pit
+from simulators.faultfile import repertoire
+from simulators.models.drainage import Pit
+from simulators.models.sump import BOTTOM, TOP
 from tests.simulators.conftest import Check, number, run
 from tests.simulators.models.test_outdoors import EPOCH
+
+STOP, START, HIGH, _, OVERFLOW = Pit.LEVELS
 
 
 def pit(seed: int = 1, pumps: int = 2) -> Pit:
@@ -92,9 +96,22 @@ def test_a_blocked_pump_trips_after_a_minute_and_the_high_float_starts_the_other
     assert model.values()["sump.high_float"] is True, "a float falls later than it rises"
     model.leap(240.0)
     assert model.values()["sump.high_float"] is False
+    model.leap(4 * 3600.0)
+    assert model.values()["sump.duty_pump"] == 2, "who can't be had misses his turn"
+    assert model.values()["sump.high_float"] is False
     model.act("clear_pump")
     assert model.values()["pump[1].fault"] is False
     assert not model.active
+
+
+def test_every_default_is_the_models_own() -> None:
+    for name, fault in repertoire().faults_of("drainage").items():
+        plain, told = pit(), pit()
+        plain.inject(name)
+        told.inject(name, **{key: param.default for key, param in fault.params.items()})
+        for model in (plain, told):
+            model.leap(2000.0)
+        assert plain.values() == told.values(), name
 
 
 def test_when_both_fail_the_water_reaches_the_overflow_float() -> None:
@@ -123,6 +140,8 @@ def test_a_stuck_float_lets_the_pump_run_dry() -> None:
     assert values[running + "run"] is True
     assert values[running + "current"] == pytest.approx(0.6 * 8.0, abs=0.2)
     assert values[running + "cont_run_time"] == pytest.approx(1200, abs=1)
+    model.act("reset_thermal")
+    assert run(model, 1)[running + "run"] is True
     model.act("clean_float")
     values = run(model, 1)
     assert (values[running + "run"], values[running + "cont_run_time"]) == (False, 0)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
+from simulators.models.drainage import Pit
 from simulators.models.elevator import Elevator
 from simulators.models.fire_water_set import FireWater
 from simulators.models.lighting import Lighting
 from simulators.models.sewage import Sewage
+from simulators.models.sump import Sump
 from simulators.models.water_pump import PumpSet
 from tests.simulators.conftest import number, run, until
 
@@ -54,18 +58,24 @@ def test_a_booster_set_loses_its_pressure_and_comes_back_by_itself() -> None:
     assert abs(number(run(pumps, 90), "sys.outlet_pressure") - held) < 0.05 * held
 
 
-def test_a_sump_fills_while_its_pumps_stand_still() -> None:
-    sewage = Sewage(Random(3), epoch=MORNING)
-    sewage.powered = False
-    sewage.leap(4 * 3600.0)
-    values = sewage.values()
+@pytest.mark.parametrize("kind", [Sewage, Pit])
+def test_a_sump_fills_while_its_pumps_stand_still(kind: type[Sewage | Pit]) -> None:
+    sump: Sump = kind(Random(3), epoch=MORNING)
+    until(sump, lambda values: values["pump[1].run"] is True, within=2 * 3600.0, dt=10.0)
+    starts = sump.pumps[0].starts
+    sump.powered = False
+    assert run(sump, 0.1)["pump[1].run"] is False, "a pump that runs stops at once"
+    sump.leap(4 * 3600.0)
+    values = sump.values()
     assert values["mains_ok"] is False
-    assert not values["pump[1].run"]
-    assert not values["pump[2].run"]
-    assert number(values, "sump.level") > 1.7
-    sewage.powered = True
-    sewage.leap(3600.0)
-    assert number(sewage.values(), "sump.level") < 1.3
+    assert (values["pump[1].run"], values["pump[2].run"]) == (False, False)
+    assert (values["pump[1].fault"], values["pump[1].cont_run_time"]) == (False, 0.0)
+    assert values["sump.high_float"] is True
+    sump.powered = True
+    run(sump, 0.1)
+    assert sump.pumps[0].starts == starts + 1
+    sump.leap(3600.0)
+    assert number(sump.values(), "sump.level") < sump.LEVELS.start + 0.1
 
 
 def test_lights_and_fire_water_say_so() -> None:
