@@ -13,14 +13,14 @@ from facility.readings import Value
 from simulators.faultfile import repertoire
 from simulators.making import Maker
 from simulators.measured import scales, shown_points
-from simulators.models.access_control import AccessController
-from simulators.models.elevator import Elevator
-from simulators.models.feed import motors_run
-from simulators.models.fire_linkage import DOORS, HYDRANT, LIFTS
-from simulators.models.fire_panel import FirePanel
-from simulators.models.fire_water_set import FireWater
+from simulators.models.fire.fire_linkage import DOORS, HYDRANT, LIFTS
+from simulators.models.fire.fire_panel import FirePanel
 from simulators.models.model import Model
+from simulators.models.passage.access_control import AccessController
+from simulators.models.passage.elevator import Elevator
+from simulators.models.power.feed import motors_run
 from simulators.models.sensors import Sensors
+from simulators.models.water.fire_water_set import FireWater
 from simulators.scenario import Action, check_point
 
 QUANTUM = 0.1

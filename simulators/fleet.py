@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from simulators.models.power_meter import Meter
-from simulators.models.supply import Supply
+from simulators.models.power.power_meter import Meter
+from simulators.models.power.supply import Supply
 
 MOST = 2_000
 """Devices of a fleet."""

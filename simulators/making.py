@@ -10,20 +10,20 @@ from zoneinfo import ZoneInfo
 from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.config import Site
-from simulators.models.access_control import AccessController
-from simulators.models.air_handler import AirHandler
 from simulators.models.cabinet import Cabinet
-from simulators.models.camera_recorder import CameraRecorder
-from simulators.models.chiller import Chiller
-from simulators.models.drainage import Pit
-from simulators.models.elevator import Elevator
-from simulators.models.environment import Environment
-from simulators.models.fire_panel import FirePanel
-from simulators.models.fire_water_set import FireWater
-from simulators.models.lighting import Lighting
+from simulators.models.fire.fire_panel import FirePanel
 from simulators.models.model import Model
-from simulators.models.sewage import Sewage
-from simulators.models.water_pump import PumpSet
+from simulators.models.passage.access_control import AccessController
+from simulators.models.passage.elevator import Elevator
+from simulators.models.rooms.air_handler import AirHandler
+from simulators.models.rooms.camera_recorder import CameraRecorder
+from simulators.models.rooms.chiller import Chiller
+from simulators.models.rooms.environment import Environment
+from simulators.models.rooms.lighting import Lighting
+from simulators.models.water.drainage import Pit
+from simulators.models.water.fire_water_set import FireWater
+from simulators.models.water.sewage import Sewage
+from simulators.models.water.water_pump import PumpSet
 from simulators.network import Network
 
 

@@ -8,16 +8,16 @@ from typing import Protocol
 
 from facility.assets import Asset
 from facility.config import Site
-from simulators.models.ats import Ats
-from simulators.models.breakers import Board, Breaker
 from simulators.models.cabinet import Cabinet
-from simulators.models.feed import Source, Way
-from simulators.models.generator import Generator
 from simulators.models.model import Model
-from simulators.models.power_meter import Meter
-from simulators.models.supply import Supply
-from simulators.models.transformer import Transformer
-from simulators.models.ups import Ups
+from simulators.models.power.ats import Ats
+from simulators.models.power.breakers import Board, Breaker
+from simulators.models.power.feed import Source, Way
+from simulators.models.power.generator import Generator
+from simulators.models.power.power_meter import Meter
+from simulators.models.power.supply import Supply
+from simulators.models.power.transformer import Transformer
+from simulators.models.power.ups import Ups
 
 BOARD = ("breaker[", "busbar.", "residual_current")
 """Points by which a board is known whose inside is watched."""

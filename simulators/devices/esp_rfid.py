@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from facility.bus import Message
 from facility.readings import Value
 from simulators.devices.native import message_of
-from simulators.models.access_control import CLOSED, FORCED, NO_RIGHTS, OPENED, OUTSIDE_TIME, SWIPE, TOO_LONG, Event
+from simulators.models.passage.access_control import (
+    CLOSED,
+    FORCED,
+    NO_RIGHTS,
+    OPENED,
+    OUTSIDE_TIME,
+    SWIPE,
+    TOO_LONG,
+    Event,
+)
 
 EVERY = 180.0
 """Seconds between heartbeats."""

@@ -12,8 +12,8 @@ from simulators.devices.shelly_sensors import FLOOD, RELAY, SMOKE, Component, Sh
 from simulators.devices.tasmota import TasmotaSwitch
 from simulators.devices.uhppoted import Uhppoted
 from simulators.devices.zigbee2mqtt import ZigbeeSensor
-from simulators.models.access_control import AccessController
 from simulators.models.model import Model
+from simulators.models.passage.access_control import AccessController
 
 Maker = Callable[[Device, Model, str], NativeDevice | None]
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from facility.bus import Message
 from facility.readings import Value
 from simulators.devices.native import message_of, object_of
-from simulators.models.access_control import Event
+from simulators.models.passage.access_control import Event
 
 REASONS = {
     1: "swipe", 6: "no access rights", 13: "not in allowed time period", 18: "access denied",

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from random import Random
 
 from facility.readings import Value
-from simulators.models.air_handler import AirHandler
 from simulators.models.cabinet import Cabinet
-from simulators.models.camera_recorder import CameraRecorder
-from simulators.models.chiller import Chiller
-from simulators.models.drainage import Pit
-from simulators.models.environment import Environment
-from simulators.models.lighting import Lighting
 from simulators.models.model import Model
+from simulators.models.rooms.air_handler import AirHandler
+from simulators.models.rooms.camera_recorder import CameraRecorder
+from simulators.models.rooms.chiller import Chiller
+from simulators.models.rooms.environment import Environment
+from simulators.models.rooms.lighting import Lighting
+from simulators.models.water.drainage import Pit
 from tests.simulators.oracle import EPOCH
 
 Values = Mapping[str, Value]

@@ -125,9 +125,12 @@ def test_an_asset_has_the_faults_of_what_stands_there(more: tuple[Site, Catalog]
 def test_params_are_those_that_the_models_read() -> None:
     folder = Path(__file__).parents[2] / "simulators" / "models"
     sources = {
-        "hvac": ("chiller", "air_handler"), "cctv": ("camera_recorder",), "drainage": ("drainage", "sump"),
-        "lighting": ("lighting",), "environment": ("environment",),
-    }  # fmt: skip
+        "hvac": ("rooms/chiller", "rooms/air_handler"),
+        "cctv": ("rooms/camera_recorder",),
+        "drainage": ("water/drainage", "water/sump"),
+        "lighting": ("rooms/lighting",),
+        "environment": ("rooms/environment",),
+    }
     for asset_class, files in sources.items():
         text = "".join((folder / f"{name}.py").read_text() for name in files)
         faults = repertoire().faults_of(asset_class)

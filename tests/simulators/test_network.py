@@ -13,8 +13,8 @@ from facility.hardware import On
 from facility.points import Label
 from simulators.building import Building
 from simulators.faultfile import repertoire
-from simulators.models.elevator import Elevator
-from simulators.models.fire_panel import FirePanel
+from simulators.models.fire.fire_panel import FirePanel
+from simulators.models.passage.elevator import Elevator
 from tests.simulators.conftest import Check, number
 from tests.simulators.models.power_plant import tower
 from tests.simulators.oracle import EPOCH, fault_of, play

@@ -9,9 +9,9 @@ from facility.config import Site
 from facility.hardware import Expected, Fault
 from simulators.building import Building
 from simulators.faultfile import repertoire
-from simulators.models.access_control import AccessController
-from simulators.models.elevator import Elevator
 from simulators.models.model import Model
+from simulators.models.passage.access_control import AccessController
+from simulators.models.passage.elevator import Elevator
 from tests.simulators.oracle import EPOCH, Raised, alone, play
 
 ASSETS = {"elevator": "EL-02", "access_control": "AC-01"}

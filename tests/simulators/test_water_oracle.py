@@ -14,9 +14,9 @@ from rules.engine import Engine
 from rules.rulebook import PACKS, assign, read_rules
 from simulators.building import Building
 from simulators.faultfile import repertoire
-from simulators.models.fire_water_set import FireWater
-from simulators.models.sewage import Sewage
-from simulators.models.water_pump import PumpSet
+from simulators.models.water.fire_water_set import FireWater
+from simulators.models.water.sewage import Sewage
+from simulators.models.water.water_pump import PumpSet
 from tests.simulators.oracle import EPOCH, Raised, play, sample
 
 SITE = """\

@@ -12,7 +12,7 @@ from facility.catalog import Catalog
 from facility.readings import Quality
 from gateway.health import State
 from simulators.devices.esp_rfid import EspRfid
-from simulators.models.access_control import NO_RIGHTS, SWIPE, AccessController, Event
+from simulators.models.passage.access_control import NO_RIGHTS, SWIPE, AccessController, Event
 from tests.simulators.devices.rig import reading
 
 NOW = 1_605_991_375.0

@@ -17,27 +17,27 @@ from facility.points import Profile, Register, Table
 from facility.readings import Value
 from simulators.devices.modbus_server import ModbusHost, ModbusUnit
 from simulators.devices.registers import encode
-from simulators.models.access_control import AccessController
-from simulators.models.air_handler import AirHandler
-from simulators.models.ats import Ats
-from simulators.models.breakers import Board, Breaker
 from simulators.models.cabinet import Cabinet
-from simulators.models.camera_recorder import CameraRecorder
-from simulators.models.chiller import Chiller
-from simulators.models.drainage import Pit
-from simulators.models.elevator import Elevator
-from simulators.models.environment import Environment
-from simulators.models.fire_panel import FirePanel
-from simulators.models.fire_water_set import FireWater
-from simulators.models.generator import Generator
-from simulators.models.lighting import Lighting
+from simulators.models.fire.fire_panel import FirePanel
 from simulators.models.model import Model
-from simulators.models.power_meter import Meter
-from simulators.models.sewage import Sewage
-from simulators.models.supply import Supply
-from simulators.models.transformer import Transformer
-from simulators.models.ups import Ups
-from simulators.models.water_pump import PumpSet
+from simulators.models.passage.access_control import AccessController
+from simulators.models.passage.elevator import Elevator
+from simulators.models.power.ats import Ats
+from simulators.models.power.breakers import Board, Breaker
+from simulators.models.power.generator import Generator
+from simulators.models.power.power_meter import Meter
+from simulators.models.power.supply import Supply
+from simulators.models.power.transformer import Transformer
+from simulators.models.power.ups import Ups
+from simulators.models.rooms.air_handler import AirHandler
+from simulators.models.rooms.camera_recorder import CameraRecorder
+from simulators.models.rooms.chiller import Chiller
+from simulators.models.rooms.environment import Environment
+from simulators.models.rooms.lighting import Lighting
+from simulators.models.water.drainage import Pit
+from simulators.models.water.fire_water_set import FireWater
+from simulators.models.water.sewage import Sewage
+from simulators.models.water.water_pump import PumpSet
 
 Client = AsyncModbusTcpClient
 

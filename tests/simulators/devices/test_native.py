@@ -11,9 +11,9 @@ from facility.bus import Message
 from facility.readings import Value
 from simulators.devices.shelly import Shelly3em
 from simulators.devices.uhppoted import Uhppoted
-from simulators.models.access_control import AccessController
-from simulators.models.power_meter import Meter
-from simulators.models.supply import Supply
+from simulators.models.passage.access_control import AccessController
+from simulators.models.power.power_meter import Meter
+from simulators.models.power.supply import Supply
 
 NOW = 1_700_000_000.0
 

@@ -13,9 +13,9 @@ from facility.catalog import Catalog
 from facility.readings import Quality, Value
 from gateway.health import State
 from simulators.devices.shelly_sensors import FLOOD, RELAY, SMOKE, Component, ShellySensor
-from simulators.models.environment import Environment
-from simulators.models.lighting import Lighting
 from simulators.models.model import Model
+from simulators.models.rooms.environment import Environment
+from simulators.models.rooms.lighting import Lighting
 from tests.simulators.devices.rig import reading
 
 NOW = 1_631_186_545.04

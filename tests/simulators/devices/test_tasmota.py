@@ -12,7 +12,7 @@ from facility.catalog import Catalog
 from facility.readings import Quality
 from gateway.health import State
 from simulators.devices.tasmota import TasmotaSwitch
-from simulators.models.lighting import Lighting
+from simulators.models.rooms.lighting import Lighting
 from tests.simulators.devices.rig import reading
 from tests.simulators.devices.test_shelly_sensors import DARK, LIT
 

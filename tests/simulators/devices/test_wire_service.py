@@ -16,7 +16,7 @@ from facility.config import Site
 from facility.hardware import On
 from facility.readings import Value
 from simulators.devices import native_link
-from simulators.models.elevator import Elevator
+from simulators.models.passage.elevator import Elevator
 from simulators.scenario import Action, load_scenario
 from simulators.service import Simulation
 from tests.gateway.plant import LoopClock

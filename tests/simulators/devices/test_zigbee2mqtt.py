@@ -12,7 +12,7 @@ from facility.catalog import Catalog
 from facility.readings import Quality, Value
 from gateway.health import State
 from simulators.devices.zigbee2mqtt import EXPOSES, ZigbeeSensor
-from simulators.models.environment import Environment
+from simulators.models.rooms.environment import Environment
 from tests.simulators.devices.rig import reading
 
 NOW = 1_700_000_000.0

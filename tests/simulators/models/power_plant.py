@@ -10,15 +10,15 @@ from facility.catalog import Catalog
 from facility.config import Site
 from facility.points import Label
 from facility.readings import Value
-from simulators.models.ats import Ats
-from simulators.models.breakers import Board, Breaker
 from simulators.models.cabinet import Cabinet
-from simulators.models.feed import Way
-from simulators.models.generator import Generator
-from simulators.models.power_meter import Meter
-from simulators.models.supply import Supply
-from simulators.models.transformer import Transformer
-from simulators.models.ups import Ups
+from simulators.models.power.ats import Ats
+from simulators.models.power.breakers import Board, Breaker
+from simulators.models.power.feed import Way
+from simulators.models.power.generator import Generator
+from simulators.models.power.power_meter import Meter
+from simulators.models.power.supply import Supply
+from simulators.models.power.transformer import Transformer
+from simulators.models.power.ups import Ups
 
 NOON = 36_000.0
 """10:00, when the load is at its peak and stays there for two hours."""

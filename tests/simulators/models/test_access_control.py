@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facility.readings import Value
-from simulators.models.access_control import COUNTERS, AccessController, State
+from simulators.models.passage.access_control import COUNTERS, AccessController, State
 from tests.simulators.conftest import Check, number, run, until
 
 FIRST_INDEX = 88_100

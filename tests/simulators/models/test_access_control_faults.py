@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from facility.readings import Value
-from simulators.models.access_control import AccessController, State
+from simulators.models.passage.access_control import AccessController, State
 from tests.simulators.conftest import number, run, until
 
 DAY = 86_400.0

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from simulators.models.air_handler import AirHandler
+from simulators.models.rooms.air_handler import AirHandler
 from tests.simulators.conftest import Check, number, run
 from tests.simulators.models.test_outdoors import EPOCH
 

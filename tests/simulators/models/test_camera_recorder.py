@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from simulators.models.camera_recorder import CameraRecorder
+from simulators.models.rooms.camera_recorder import CameraRecorder
 from tests.simulators.conftest import Check, number, run
 from tests.simulators.models.test_outdoors import EPOCH
 

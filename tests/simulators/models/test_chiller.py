@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from simulators.models.chiller import HOLD_SECONDS, Chiller, pressure
+from simulators.models.rooms.chiller import HOLD_SECONDS, Chiller, pressure
 from tests.simulators.conftest import Check, number, until
 from tests.simulators.models.test_outdoors import EPOCH
 

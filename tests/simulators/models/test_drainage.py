@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.faultfile import repertoire
-from simulators.models.drainage import Pit
-from simulators.models.sump import BOTTOM, TOP
+from simulators.models.water.drainage import Pit
+from simulators.models.water.sump import BOTTOM, TOP
 from tests.simulators.conftest import Check, number, run
 from tests.simulators.models.test_outdoors import EPOCH
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from facility.catalog import Catalog
 from facility.readings import Quality, Value
 from gateway.report import PointReport
-from simulators.models.elevator import Elevator
+from simulators.models.passage.elevator import Elevator
 from tests.simulators.conftest import Check, number, run, until
 
 COUNTERS = ("cnt.trips", "cnt.starts", "cnt.door_cycles", "cnt.run_hours", "cnt.rope_bends", "door.reopen_count")

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from facility.readings import Value
-from simulators.models.elevator import Elevator
+from simulators.models.passage.elevator import Elevator
 from tests.simulators.conftest import number, run, until
 
 DAY = 86_400.0

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from simulators.models.environment import OF_SENSORS, Environment
+from simulators.models.rooms.environment import OF_SENSORS, Environment
 from tests.simulators.conftest import Check, number, run, until
 from tests.simulators.models.test_outdoors import EPOCH
 

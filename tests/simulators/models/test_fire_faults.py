@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulators.faultfile import repertoire
-from simulators.models.fire_linkage import OUTPUTS
-from simulators.models.fire_panel import FirePanel
+from simulators.models.fire.fire_linkage import OUTPUTS
+from simulators.models.fire.fire_panel import FirePanel
 from tests.simulators.conftest import number, run
 from tests.simulators.models.test_fire_panel import check_relations, panel
 

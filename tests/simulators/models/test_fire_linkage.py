@@ -8,8 +8,8 @@ from facility.catalog import Catalog
 from facility.config import Site
 from facility.readings import Value
 from simulators.building import Building
-from simulators.models.fire_linkage import HOOKS, OUTPUTS, START, Output
-from simulators.models.fire_panel import FirePanel
+from simulators.models.fire.fire_linkage import HOOKS, OUTPUTS, START, Output
+from simulators.models.fire.fire_panel import FirePanel
 from tests.simulators.conftest import Check, number, run
 from tests.simulators.models.test_fire_panel import check_relations, panel
 

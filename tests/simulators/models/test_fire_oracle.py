@@ -13,7 +13,7 @@ from rules.engine import Engine
 from rules.rulebook import PACKS, assign, read_rules
 from simulators.building import Building
 from simulators.faultfile import repertoire
-from simulators.models.fire_panel import FirePanel
+from simulators.models.fire.fire_panel import FirePanel
 from tests.simulators.oracle import EPOCH, Raised, play, sample
 
 PANEL = "FA-01"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from facility.readings import Value
 from simulators.faultfile import repertoire
-from simulators.models.fire_linkage import OUTPUTS
-from simulators.models.fire_panel import STATUS, FirePanel
+from simulators.models.fire.fire_linkage import OUTPUTS
+from simulators.models.fire.fire_panel import STATUS, FirePanel
 from tests.simulators.conftest import Check, number, run, until
 
 FAULTS = repertoire().faults_of("fire_alarm")

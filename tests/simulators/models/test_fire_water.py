@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from facility.readings import Value
 from simulators.faultfile import repertoire
-from simulators.models.fire_water_set import FireWater
+from simulators.models.water.fire_water_set import FireWater
 from tests.simulators.conftest import Check, number, run, until
 
 HOUR = 3600.0

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from simulators.models.lighting import FAILED, NONE, PASS, TESTING, Lighting
+from simulators.models.rooms.lighting import FAILED, NONE, PASS, TESTING, Lighting
 from tests.simulators.conftest import Check, number, run
 from tests.simulators.models.test_outdoors import EPOCH
 

@@ -6,13 +6,13 @@ from random import Random
 
 import pytest
 
-from simulators.models.drainage import Pit
-from simulators.models.elevator import Elevator
-from simulators.models.fire_water_set import FireWater
-from simulators.models.lighting import Lighting
-from simulators.models.sewage import Sewage
-from simulators.models.sump import Sump
-from simulators.models.water_pump import PumpSet
+from simulators.models.passage.elevator import Elevator
+from simulators.models.rooms.lighting import Lighting
+from simulators.models.water.drainage import Pit
+from simulators.models.water.fire_water_set import FireWater
+from simulators.models.water.sewage import Sewage
+from simulators.models.water.sump import Sump
+from simulators.models.water.water_pump import PumpSet
 from tests.simulators.conftest import number, run, until
 
 MORNING = 28_800.0

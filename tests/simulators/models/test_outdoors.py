@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.models.outdoors import CELL, cells, daylight, occupancy, warmth
+from simulators.models.rooms.outdoors import CELL, cells, daylight, occupancy, warmth
 
 EPOCH = 1_767_582_000.0
 """11:00 in Shanghai."""

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facility.readings import Value
-from simulators.models.daily import OFFICE
-from simulators.models.power_meter import PHASES
+from simulators.models.power.daily import OFFICE
+from simulators.models.power.power_meter import PHASES
 from tests.simulators.conftest import Check, number
 from tests.simulators.models.power_plant import NOON, Plant
 

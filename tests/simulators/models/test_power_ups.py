@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facility.readings import Value
-from simulators.models.ups import TEST_EVERY, YEAR
+from simulators.models.power.ups import TEST_EVERY, YEAR
 from tests.simulators.conftest import Check, number
 from tests.simulators.models.power_plant import Plant
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from facility.readings import Value
 from simulators.faultfile import repertoire
-from simulators.models.sewage import Sewage
+from simulators.models.water.sewage import Sewage
 from tests.simulators.conftest import Check, number, run, until
 
 HOUR = 3600.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.models.traffic import SHARES, Arrivals, passed, some
+from simulators.models.passage.traffic import SHARES, Arrivals, passed, some
 
 
 def test_a_day_is_a_day_with_its_peaks_at_eight_twelve_and_six() -> None:

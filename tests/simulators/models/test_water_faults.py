@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from facility.readings import Value
 from simulators.faultfile import repertoire
-from simulators.models.water_pump import PumpSet
+from simulators.models.water.water_pump import PumpSet
 from tests.simulators.conftest import Check, number, run, until
 from tests.simulators.models.test_water_pump import HOUR, check_pumps, pumps
 

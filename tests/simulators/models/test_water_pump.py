@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulators.models.pump_curve import PumpCurve, relative_power
-from simulators.models.water import HOURS, demand
-from simulators.models.water_pump import PumpSet
+from simulators.models.water.pump_curve import PumpCurve, relative_power
+from simulators.models.water.water import HOURS, demand
+from simulators.models.water.water_pump import PumpSet
 from tests.simulators.conftest import Check, number, run
 
 HOUR = 3600.0

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from random import Random
 
-from simulators.models.sump import Levels, Sump
-from simulators.models.water import demand, operate
+from simulators.models.water.sump import Levels, Sump
+from simulators.models.water.water import demand, operate
 
 HEAD, EFFICIENCY, POWER_FACTOR = 0.15, 0.45, 0.7
 """MPa that a pump lifts against; of pump and motor; power factor times the motor's own efficiency."""

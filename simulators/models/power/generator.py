@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from facility.readings import Value
-from simulators.models.engine import RATED_SPEED
 from simulators.models.model import Model
-from simulators.models.supply import Supply
+from simulators.models.power.engine import RATED_SPEED
+from simulators.models.power.supply import Supply
 
 
 class Generator(Model):

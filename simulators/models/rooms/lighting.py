@@ -7,8 +7,8 @@ from random import Random
 
 from facility.readings import Value
 from simulators.models.model import Model
-from simulators.models.outdoors import cells, daylight, occupancy
 from simulators.models.physics import Wander, limited, ramp
+from simulators.models.rooms.outdoors import cells, daylight, occupancy
 
 LAMPS, LAMP_KW = 30, 0.04
 """Lamps on a circuit; kW of one."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from facility.readings import Value
-from simulators.models.feed import DEAD, Source
 from simulators.models.model import Model
 from simulators.models.physics import Wander, lag, limited
+from simulators.models.power.feed import DEAD, Source
 
 ONLINE, BATTERY, OFF = 0, 1, 3
 FULL_RUNTIME, LOAD, OVERLOAD = 1800.0, 42.0, 108.0

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from enum import IntEnum
 from random import Random
 
-from simulators.models.engine import Engine
-from simulators.models.feed import DEAD, NOMINAL, Source, is_alive
 from simulators.models.model import SLICE
 from simulators.models.physics import Wander, lag
+from simulators.models.power.engine import Engine
+from simulators.models.power.feed import DEAD, NOMINAL, Source, is_alive
 
 START_AFTER, MOVE, RETURN, BACK = 1.0, 2.5, 5.0, 0.6
 """Seconds from the loss to the start command; of the move to source 2; from the return of the mains to the move back;

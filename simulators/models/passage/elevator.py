@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
-from simulators.models.elevator_car import AT_FLOOR, LATECOMERS, NUDGE_AFTER, Door, Motion
-from simulators.models.elevator_state import (
+from simulators.models.passage.elevator_car import AT_FLOOR, LATECOMERS, NUDGE_AFTER, Door, Motion
+from simulators.models.passage.elevator_state import (
     BACK,
     CHAIN,
     CYCLING,

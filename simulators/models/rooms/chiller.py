@@ -13,8 +13,8 @@ from random import Random
 
 from facility.readings import Value
 from simulators.models.model import Model
-from simulators.models.outdoors import cells, occupancy, warmth
 from simulators.models.physics import Wander, lag, limited
+from simulators.models.rooms.outdoors import cells, occupancy, warmth
 
 OFF, STARTING, RUNNING = 1, 2, 3
 NO_FLOW, OVERLOAD = 1, 4

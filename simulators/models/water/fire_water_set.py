@@ -15,7 +15,7 @@ from random import Random
 from facility.readings import Value
 from simulators.models.model import Model
 from simulators.models.physics import Wander, ramp
-from simulators.models.water import PIECE, TICK, TINY, seconds_until
+from simulators.models.water.water import PIECE, TICK, TINY, seconds_until
 
 SWITCH, JOCKEY_ON, JOCKEY_OFF = 0.60, 0.70, 0.76
 """Shares of the fire pumps' pressure: of the switch that starts them; at which the jockey starts and stops."""

@@ -6,8 +6,8 @@ import math
 from enum import IntEnum
 from random import Random
 
+from simulators.models.passage.traffic import some
 from simulators.models.physics import Trip, limited
-from simulators.models.traffic import some
 
 ZONE = 200.0
 """Half of the unlocking zone, mm."""

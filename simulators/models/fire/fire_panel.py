@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from facility.readings import Value
-from simulators.models.fire_detection import FIRES, ZONE, Detection
-from simulators.models.fire_linkage import HOOKS, HYDRANT, REPORT, SPRINKLER, START, SUPPLY_FAN, Linkage
-from simulators.models.fire_power import NO_MAINS, Battery
-from simulators.models.fire_water import Water
+from simulators.models.fire.fire_detection import FIRES, ZONE, Detection
+from simulators.models.fire.fire_linkage import HOOKS, HYDRANT, REPORT, SPRINKLER, START, SUPPLY_FAN, Linkage
+from simulators.models.fire.fire_power import NO_MAINS, Battery
+from simulators.models.fire.fire_water import Water
 from simulators.models.model import Model
 from simulators.models.physics import Wander, lag, limited
 

@@ -8,10 +8,10 @@ from enum import IntEnum
 from random import Random
 
 from facility.readings import Value
-from simulators.models.feed import NOMINAL, Way
 from simulators.models.model import Model
 from simulators.models.physics import Wander, lag
-from simulators.models.power_meter import PF, Meter
+from simulators.models.power.feed import NOMINAL, Way
+from simulators.models.power.power_meter import PF, Meter
 
 INSIDE = 40.0
 """Cel of the air inside the board."""

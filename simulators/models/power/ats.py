@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from facility.readings import Value
-from simulators.models.feed import NOMINAL, is_alive
 from simulators.models.model import Model
-from simulators.models.supply import Supply, Switching
+from simulators.models.power.feed import NOMINAL, is_alive
+from simulators.models.power.supply import Supply, Switching
 
 POSITION = {
     Switching.ON_NORMAL: 0, Switching.TO_EMERGENCY: 3, Switching.ON_EMERGENCY: 2, Switching.TO_NORMAL: 3,

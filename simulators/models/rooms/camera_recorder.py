@@ -7,8 +7,8 @@ from random import Random
 
 from facility.readings import Value
 from simulators.models.model import Model
-from simulators.models.outdoors import cells, occupancy
 from simulators.models.physics import Wander, lag, limited
+from simulators.models.rooms.outdoors import cells, occupancy
 
 FPS = 25.0
 MEAN_OCCUPANCY = 11.5 / 24

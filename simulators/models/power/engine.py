@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simulators.models.feed import NOMINAL
 from simulators.models.physics import lag, limited
+from simulators.models.power.feed import NOMINAL
 
 CRANK, REST, ATTEMPTS = 10.0, 10.0, 3
 """Seconds that the starter turns, and rests, in each of so many attempts."""

@@ -10,8 +10,8 @@ from random import Random
 
 from facility.readings import Value
 from simulators.models.model import Model
+from simulators.models.passage.traffic import Arrivals, some
 from simulators.models.physics import limited, ramp
-from simulators.models.traffic import Arrivals, some
 
 
 class State(IntEnum):

@@ -8,10 +8,10 @@ from dataclasses import replace
 from random import Random
 
 from simulators.models.physics import lag, limited, ramp
-from simulators.models.pump_curve import FULL_SPEED, LOWEST, Pump
-from simulators.models.pump_cycle import CYCLES, Cycle
-from simulators.models.pump_set_state import DRIVE_OVERCURRENT, DRY_RUNNING, PumpSetState
-from simulators.models.water import MIDDAY, PIECE, demand, operate
+from simulators.models.water.pump_curve import FULL_SPEED, LOWEST, Pump
+from simulators.models.water.pump_cycle import CYCLES, Cycle
+from simulators.models.water.pump_set_state import DRIVE_OVERCURRENT, DRY_RUNNING, PumpSetState
+from simulators.models.water.water import MIDDAY, PIECE, demand, operate
 
 DRY_OUTLET, NO_PUMP_OUTLET = 0.1, 0.045
 """MPa that are left at the outlet of pumps full of air, and when no pump runs."""

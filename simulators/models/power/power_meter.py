@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from random import Random
 
 from facility.readings import Value
-from simulators.models.daily import OFFICE
-from simulators.models.feed import NOMINAL, Source, is_alive
 from simulators.models.model import SLICE, Model
 from simulators.models.physics import Wander, lag, limited
-from simulators.models.supply import SKEW, UNBALANCE, Supply
+from simulators.models.power.daily import OFFICE
+from simulators.models.power.feed import NOMINAL, Source, is_alive
+from simulators.models.power.supply import SKEW, UNBALANCE, Supply
 
 PHASES = ("l1", "l2", "l3")
 PF, PF_UNCOMPENSATED = 0.95, 0.78

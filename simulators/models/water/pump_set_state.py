@@ -6,8 +6,8 @@ from random import Random
 
 from facility.readings import Value
 from simulators.models.physics import Wander, limited
-from simulators.models.pump_curve import FULL_SPEED, LOWEST, Pump, PumpCurve
-from simulators.models.pump_room import PumpRoom
+from simulators.models.water.pump_curve import FULL_SPEED, LOWEST, Pump, PumpCurve
+from simulators.models.water.pump_room import PumpRoom
 
 SENSOR_RANGE = 1.6
 """MPa that the pressure sensor shows as 100 %."""

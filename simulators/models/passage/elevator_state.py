@@ -6,10 +6,10 @@ from collections import deque
 from random import Random
 
 from facility.readings import Value
-from simulators.models.elevator_car import NUDGE_AFTER, Car, Door
 from simulators.models.model import Model
+from simulators.models.passage.elevator_car import NUDGE_AFTER, Car, Door
+from simulators.models.passage.traffic import SHARES, Arrivals
 from simulators.models.physics import Wander, lag, limited, ramp
-from simulators.models.traffic import SHARES, Arrivals
 
 OUT_OF_SERVICE, NORMAL, INSPECTION, FIRE_RETURN, EMERGENCY_POWER = 0, 1, 2, 3, 5
 CHAIN, DOOR_CLOSE, DOOR_OPEN, OUTSIDE_ZONE, UNINTENDED, NO_RESTART, OVERSPEED, CYCLING = 1, 2, 3, 4, 5, 8, 11, 14

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from random import Random
 
 from facility.readings import Value
-from simulators.models.daily import OFFICE
-from simulators.models.feed import is_alive
 from simulators.models.model import Model
 from simulators.models.physics import Wander, lag
-from simulators.models.supply import Supply
+from simulators.models.power.daily import OFFICE
+from simulators.models.power.feed import is_alive
+from simulators.models.power.supply import Supply
 
 FAN_AT, ALARM_AT, TRIP_AT = 100.0, 130.0, 150.0
 """Cel at which the fans start, the alarm and the trip come: the settings usual in China. Other makers differ."""

@@ -7,8 +7,8 @@ from random import Random
 
 from facility.readings import Value
 from simulators.models.model import Model
-from simulators.models.outdoors import cells, occupancy, warmth
 from simulators.models.physics import Wander, lag, limited, ramp
+from simulators.models.rooms.outdoors import cells, occupancy, warmth
 
 DETECTORS = 8
 """Leak, smoke and door sensors that a room may have of each kind."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from random import Random
 
 from facility.readings import Value
-from simulators.models.outdoors import occupancy
-from simulators.models.sump import Levels, Sump
-from simulators.models.water import TINY
+from simulators.models.rooms.outdoors import occupancy
+from simulators.models.water.sump import Levels, Sump
+from simulators.models.water.water import TINY
 
 RATED_CURRENT = 8.0
 """A of one pump."""

@@ -17,9 +17,9 @@ from typing import ClassVar, NamedTuple
 
 from facility.readings import Value
 from simulators.models.model import Model
-from simulators.models.outdoors import cells
 from simulators.models.physics import Wander, limited
-from simulators.models.water import TINY, seconds_until
+from simulators.models.rooms.outdoors import cells
+from simulators.models.water.water import TINY, seconds_until
 
 BOTTOM, TOP = 0.05, 2.3
 """m above the floor: no pump draws water any more; the pit runs over."""

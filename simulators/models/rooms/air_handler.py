@@ -7,8 +7,8 @@ from random import Random
 
 from facility.readings import Value
 from simulators.models.model import Model
-from simulators.models.outdoors import cells, occupancy, warmth
 from simulators.models.physics import Wander, lag, limited
+from simulators.models.rooms.outdoors import cells, occupancy, warmth
 
 OPENS, CLOSES = 6.0, 22.0
 """Hours between which it runs."""

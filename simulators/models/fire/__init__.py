@@ -1,0 +1,1 @@
+"""The fire panel: detection, linkage, its water and its supply."""

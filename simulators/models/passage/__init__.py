@@ -1,0 +1,1 @@
+"""Lifts and doors, and the people who pass through them."""

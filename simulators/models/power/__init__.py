@@ -1,0 +1,1 @@
+"""Power: sources, switch, boards, meters, UPS, and what hangs on what."""

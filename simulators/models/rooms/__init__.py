@@ -1,0 +1,1 @@
+"""Rooms and their comfort: cooling, air, light, cameras, sensors."""

@@ -1,0 +1,1 @@
+"""Water: booster sets, fire water, sewage and drainage."""
