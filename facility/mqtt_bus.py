@@ -63,9 +63,10 @@ class MqttBus:
 
     async def __aexit__(self, *_exc: object) -> None:
         """Disconnect cleanly (no last will)."""
-        if self._task:
+        # more than once if need be: the wait_for of Python 3.11, which the client uses, may swallow a cancellation
+        while self._task and not self._task.done():
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=1.0)
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish at QoS 1; returns when the broker has it. BusError when there is no broker or it does not answer."""
