@@ -228,19 +228,24 @@ async def conclude(demo: Demo, *, patience: float = 10.0) -> dict[str, object]:
         rss_mb=rss / 1e6,
         first_value_s=demo.stored.first / 1000 - psutil.Process().create_time() if demo.stored.first else None,
         turns=[Turn(change.asset, change.point, change.at_ms, change.value) for change in demo.simulation.changes],
-        pushes=[push for item in demo.phone.received if (push := _push(item.body, item.at))],
+        pushes=[push for item in demo.phone.received if (push := _push(item.body, item.at, demo.stored.points))],
         stored=demo.stored.rows,
     )
     return report(observed, list(house.catalog.classes))
 
 
-def _push(body: Mapping[str, object], at: int) -> Push | None:
-    """A received raise as the report wants it; None for any other message."""
+def _push(body: Mapping[str, object], at: int, turning: frozenset[tuple[str, str]]) -> Push | None:
+    """A received raise as the report wants it; None for any other message.
+
+    Also for one that looked at measured values: when those passed their limit nobody can say to the millisecond.
+    """
     facts = body.get("facts")
     since, raised = body.get("since"), body.get("at")
     if body.get("event") != "raise" or not isinstance(facts, Mapping):
         return None
     if not isinstance(since, int) or not isinstance(raised, int):
+        return None
+    if not all((body.get("asset"), key) in turning for key in facts):
         return None
     return Push(str(body.get("asset")), tuple(str(key) for key in facts), since, raised, at)
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,8 @@ BROKER_SECONDS = 3.0
 """How long to wait for the broker before going on without the devices that need one."""
 
 
+STEP, FLEET_STEP = 0.1, 0.5
+"""Seconds of a step: meters that are polled once a second need no finer one, and there are many."""
 SHOWN = 40
 """Addresses that are printed."""
 
@@ -79,7 +82,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command line names every one
     with tempfile.TemporaryDirectory(prefix="caretaker-fleet-") as temporary:
         try:
             place = folder or write_fleet(Fleet.parse(fleet, port=port), out or Path(temporary))
-            asyncio.run(_simulate(place, scenario, speed=speed, ports=ports, duration=duration, seed=seed))
+            wish = _Wish(place, scenario, speed, ports, duration, seed, FLEET_STEP if fleet else STEP)
+            asyncio.run(_simulate(wish))
         except (ConfigError, FleetError, OSError) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
@@ -121,16 +125,29 @@ def write_fleet(fleet: Fleet, folder: Path) -> Path:
     return folder
 
 
-async def _simulate(
-    folder: Path, scenario: Path | None, *, speed: float, ports: Ports, duration: float | None, seed: int | None
-) -> None:
-    site, catalog = load_site(folder)
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked for on the command line."""
+
+    folder: Path
+    scenario: Path | None
+    speed: float
+    ports: Ports
+    duration: float | None
+    seed: int | None
+    step: float = STEP
+
+
+async def _simulate(wish: _Wish) -> None:
+    site, catalog = load_site(wish.folder)
     clock = SystemClock()
-    played = _scenario(scenario, Simulation(site, catalog, bus=None, clock=clock))
-    chosen = seed if seed is not None else played.seed if played else 1
+    played = _scenario(wish.scenario, Simulation(site, catalog, bus=None, clock=clock)) if wish.scenario else None
+    seed = wish.seed if wish.seed is not None else played.seed if played else 1
     async with MqttBus(_broker(site), client_id=f"simulation-{site.id}") as bus:
-        simulation = Simulation(site, catalog, bus=bus, clock=clock, seed=chosen, speed=speed)
-        addresses = await simulation.start(ports=ports.value)
+        simulation = Simulation(
+            site, catalog, bus=bus, clock=clock, seed=seed, speed=wish.speed, step=wish.step
+        )  # fmt: skip
+        addresses = await simulation.start(ports=wish.ports.value)
         units = {device.id: device.unit for device in site.devices}
         for number, (device, (host, port)) in enumerate(addresses.items()):
             if number < SHOWN:
@@ -140,14 +157,14 @@ async def _simulate(
         await _look_for_broker(bus, site, len(site.devices) - len(addresses))
         player = asyncio.create_task(_play(simulation, played))
         try:
-            await run_for(simulation, duration)
+            await run_for(simulation, wish.duration)
         finally:
             player.cancel()
             await asyncio.gather(player, return_exceptions=True)
 
 
-def _scenario(path: Path | None, simulation: Simulation) -> Scenario | None:
-    return load_scenario(path, simulation.subjects) if path else None
+def _scenario(path: Path, simulation: Simulation) -> Scenario:
+    return load_scenario(path, simulation.subjects)
 
 
 def _broker(site: Site) -> Broker:
