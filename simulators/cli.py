@@ -15,6 +15,7 @@ import typer
 
 from facility.clock import SystemClock
 from facility.config import Site, load_site
+from facility.duration import seconds
 from facility.errors import ConfigError
 from facility.hardware import Param
 from facility.mqtt_bus import Broker, MqttBus
@@ -53,9 +54,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command line names every one
         float, typer.Option(min=0.1, max=1_000_000, help="how fast the simulated time runs / 时间倍速")
     ] = 1.0,
     ports: Annotated[Ports, typer.Option(help="those of devices.yaml, or free ones / 端口")] = Ports.CONFIG,
-    duration: Annotated[
-        float | None, typer.Option(min=0.1, help="seconds to run; until Ctrl-C if not given / 运行秒数")
-    ] = None,
+    for_: Annotated[str, typer.Option("--for", help="such as 60s, 5m; else until Ctrl-C / 时长")] = "",
     seed: Annotated[
         int | None, typer.Option(help="of the models' noise; the scenario's, or 1, if not given / 随机种子")
     ] = None,
@@ -79,10 +78,14 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command line names every one
         return
     if out and not fleet:
         raise typer.BadParameter("--out keeps the folder of a fleet; say --fleet 500x20")
+    try:
+        length = seconds(for_) if for_ else None
+    except ValueError as error:
+        raise typer.BadParameter(f"--for: {error}") from error
     with tempfile.TemporaryDirectory(prefix="caretaker-fleet-") as temporary:
         try:
             place = folder or write_fleet(Fleet.parse(fleet, port=port), out or Path(temporary))
-            wish = _Wish(place, scenario, speed, ports, duration, seed, FLEET_STEP if fleet else STEP)
+            wish = _Wish(place, scenario, speed, ports, length, seed, FLEET_STEP if fleet else STEP)
             asyncio.run(_simulate(wish))
         except (ConfigError, FleetError, OSError) as error:
             typer.echo(str(error), err=True)
@@ -133,7 +136,7 @@ class _Wish:
     scenario: Path | None
     speed: float
     ports: Ports
-    duration: float | None
+    length: float | None
     seed: int | None
     step: float = STEP
 
@@ -144,9 +147,7 @@ async def _simulate(wish: _Wish) -> None:
     played = _scenario(wish.scenario, Simulation(site, catalog, bus=None, clock=clock)) if wish.scenario else None
     seed = wish.seed if wish.seed is not None else played.seed if played else 1
     async with MqttBus(_broker(site), client_id=f"simulation-{site.id}") as bus:
-        simulation = Simulation(
-            site, catalog, bus=bus, clock=clock, seed=seed, speed=wish.speed, step=wish.step
-        )  # fmt: skip
+        simulation = Simulation(site, catalog, bus=bus, clock=clock, seed=seed, speed=wish.speed, step=wish.step)
         addresses = await simulation.start(ports=wish.ports.value)
         units = {device.id: device.unit for device in site.devices}
         for number, (device, (host, port)) in enumerate(addresses.items()):
@@ -157,7 +158,7 @@ async def _simulate(wish: _Wish) -> None:
         await _look_for_broker(bus, site, len(site.devices) - len(addresses))
         player = asyncio.create_task(_play(simulation, played))
         try:
-            await run_for(simulation, wish.duration)
+            await run_for(simulation, wish.length)
         finally:
             player.cancel()
             await asyncio.gather(player, return_exceptions=True)

@@ -12,12 +12,6 @@ from facility.errors import ConfigError
 from facility.points import KEY, Kind, Label
 
 
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    """The shipped catalog."""
-    return load_catalog()
-
-
 def test_the_shipped_classes_and_the_gateways_own_are_there(catalog: Catalog) -> None:
     first = {"elevator", "water_pump", "power", "fire_alarm", "access_control", "gateway"}
     assert set(catalog.classes) == first | {"hvac", "cctv", "drainage", "lighting", "environment"}

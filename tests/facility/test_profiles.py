@@ -5,36 +5,31 @@ The words are never made by our own encoder, so an error in codec and simulator 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from facility.assets import Device
 from facility.catalog import SHIPPED, Catalog, load_catalog
 from facility.errors import ConfigError
-from facility.points import Profile, Register, Table
+from facility.points import Table
 from facility.readings import Quality, Value
 from facility.yamlfile import load
-from gateway.codec import decode
-from gateway.mapping import Mapped, TopicMap
+from tests.facility.golden import (
+    ENUM,
+    GOOD,
+    RANGE,
+    SENSOR,
+    SENTINEL,
+    G,
+    Golden,
+    by_key,
+    cases,
+    check_golden,
+    register,
+    topic_map,
+)
 
-GOOD, SENTINEL, RANGE, ENUM, SENSOR = Quality.GOOD, Quality.SENTINEL, Quality.RANGE, Quality.ENUM, Quality.SENSOR
-
-
-@dataclass(frozen=True)
-class Golden:
-    """`words` at `address`, as the source gives them, and the reading they must become."""
-
-    point: str
-    address: int
-    words: tuple[int, ...]
-    value: Value
-    quality: Quality = GOOD
-
-
-G = Golden
 GOLDEN: dict[str, list[Golden]] = {
     # IEEE 754: 230.2 = 0x43663333, 2403.7 = 0x45163B33, quiet NaN = 0x7FC00000, +infinity = 0x7F800000
     "eastron-sdm630": [
@@ -190,38 +185,11 @@ GOLDEN: dict[str, list[Golden]] = {
         G("ctl.event_index", 100, (0x0000, 0x0045), 69),
     ],
 }
-CASES = [pytest.param(name, item, id=f"{name} {item.point} {item.words}") for name in GOLDEN for item in GOLDEN[name]]
 
 
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    """The shipped catalog."""
-    return load_catalog()
-
-
-def register(profile: Profile, point: str) -> Register:
-    """The register of a point."""
-    return next(item for item in profile.registers if item.point == point)
-
-
-@pytest.mark.parametrize(("name", "golden"), CASES)
+@pytest.mark.parametrize(("name", "golden"), cases(GOLDEN))
 def test_golden_words(catalog: Catalog, name: str, golden: Golden) -> None:
     check_golden(catalog, name, golden)
-
-
-def check_golden(catalog: Catalog, name: str, golden: Golden) -> None:
-    """The codec makes of the words what the source means."""
-    profile = catalog.profiles[name]
-    found = register(profile, golden.point)
-    assert found.address == golden.address
-    point = catalog.point(profile.asset_class, golden.point)
-    assert point is not None
-    value, quality = decode(found, golden.words, point)
-    assert quality is golden.quality
-    if isinstance(golden.value, float):
-        assert value == pytest.approx(golden.value, rel=1e-7, abs=1e-9)
-    else:
-        assert (value, type(value)) == (golden.value, type(golden.value))
 
 
 def test_every_modbus_profile_has_golden_words_good_and_bad(catalog: Catalog) -> None:
@@ -276,19 +244,6 @@ STATUS = (
     b'"event-id":69,"event-reason":44,"event-reason-text":"remote open door","event-type":2},'
     b'"input-state":0,"relay-state":0,"special-info":0,"system-error":3}}}}}'
 )
-
-
-def topic_map(catalog: Catalog, name: str, params: dict[str, str]) -> TopicMap:
-    """The topics of one device."""
-    profile = catalog.profiles[name]
-    device = Device("D-1", "gw-1", name, "A-1", params=params)
-    return TopicMap(profile, device, catalog.classes[profile.asset_class].points)
-
-
-def by_key(mapped: list[Mapped] | None) -> dict[str, tuple[Value, Quality]]:
-    """What a payload said."""
-    assert mapped is not None
-    return {item.key: (item.value, item.quality) for item in mapped}
 
 
 def test_shelly_whole_status(catalog: Catalog) -> None:

@@ -7,10 +7,20 @@ from __future__ import annotations
 
 import pytest
 
-from facility.catalog import Catalog, load_catalog
+from facility.catalog import Catalog
 from facility.readings import Quality
-from gateway.codec import decode
-from tests.facility.test_profiles import ENUM, GOOD, RANGE, SENTINEL, G, Golden, by_key, register, topic_map
+from tests.facility.golden import (
+    ENUM,
+    GOOD,
+    RANGE,
+    SENTINEL,
+    G,
+    Golden,
+    by_key,
+    cases,
+    check_golden,
+    topic_map,
+)
 
 GOLDEN: dict[str, list[Golden]] = {
     # scales recalled: 0.1 of a degree, whole percent and amperes
@@ -118,29 +128,11 @@ GOLDEN: dict[str, list[Golden]] = {
         G("air.temp", 1, (0x8000,), None, RANGE),
     ],
 }
-CASES = [pytest.param(name, item, id=f"{name} {item.point} {item.words}") for name in GOLDEN for item in GOLDEN[name]]
 
 
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    """The shipped catalog."""
-    return load_catalog()
-
-
-@pytest.mark.parametrize(("name", "golden"), CASES)
+@pytest.mark.parametrize(("name", "golden"), cases(GOLDEN))
 def test_golden_words(catalog: Catalog, name: str, golden: Golden) -> None:
-    profile = catalog.profiles[name]
-    found = register(profile, golden.point)
-    assert found.address == golden.address
-    point = catalog.point(profile.asset_class, golden.point)
-    assert point is not None
-    value, quality = decode(found, golden.words, point)
-    assert quality is golden.quality
-    if isinstance(golden.value, float):
-        assert value == pytest.approx(golden.value, rel=1e-7, abs=1e-9)
-    else:
-        assert value == golden.value
-        assert isinstance(value, bool) is isinstance(golden.value, bool)
+    check_golden(catalog, name, golden)
 
 
 Z2M = {"base": "zigbee2mqtt", "name": "b2/pump room"}

@@ -5,11 +5,8 @@ from __future__ import annotations
 import pytest
 
 from facility.catalog import Catalog
-from tests.facility.test_profiles import ENUM, RANGE, SENTINEL, Golden, catalog, check_golden
+from tests.facility.golden import ENUM, RANGE, SENTINEL, G, Golden, cases, check_golden
 
-__all__ = ["catalog"]
-
-G = Golden
 GOLDEN: dict[str, list[Golden]] = {
     # printed register - 40001; set points in Fahrenheit: 212 F = 100 Cel, 302 F = 150 Cel, 0x0FFF = off
     "eaton-tc50": [
@@ -62,9 +59,8 @@ GOLDEN: dict[str, list[Golden]] = {
         G("residual_current", 74, (31_000,), None, RANGE),
     ],
 }
-CASES = [pytest.param(name, item, id=f"{name} {item.point} {item.words}") for name in GOLDEN for item in GOLDEN[name]]
 
 
-@pytest.mark.parametrize(("name", "golden"), CASES)
-def test_golden_words_of_power(catalog: Catalog, name: str, golden: Golden) -> None:
+@pytest.mark.parametrize(("name", "golden"), cases(GOLDEN))
+def test_golden_words(catalog: Catalog, name: str, golden: Golden) -> None:
     check_golden(catalog, name, golden)

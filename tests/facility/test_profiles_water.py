@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from facility.catalog import Catalog, load_catalog
+from facility.catalog import Catalog
 from facility.points import Table
-from facility.readings import Quality
-from gateway.codec import decode
-from tests.facility.test_profiles import G, Golden, register
-
-ENUM, RANGE, SENTINEL = Quality.ENUM, Quality.RANGE, Quality.SENTINEL
+from tests.facility.golden import ENUM, RANGE, SENTINEL, G, Golden, cases, check_golden
 
 GOLDEN: dict[str, list[Golden]] = {
     "fw-sump-1": [
@@ -57,28 +53,11 @@ GOLDEN: dict[str, list[Golden]] = {
         G("fw.valve[4].position", 35, (0,), False),
     ],
 }
-CASES = [pytest.param(name, item, id=f"{name} {item.point} {item.words}") for name in GOLDEN for item in GOLDEN[name]]
 
 
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    """The shipped catalog."""
-    return load_catalog()
-
-
-@pytest.mark.parametrize(("name", "golden"), CASES)
+@pytest.mark.parametrize(("name", "golden"), cases(GOLDEN))
 def test_golden_words(catalog: Catalog, name: str, golden: Golden) -> None:
-    profile = catalog.profiles[name]
-    found = register(profile, golden.point)
-    assert found.address == golden.address
-    point = catalog.point("water_pump", golden.point)
-    assert point is not None
-    value, quality = decode(found, golden.words, point)
-    assert quality is golden.quality
-    if isinstance(golden.value, float):
-        assert value == pytest.approx(golden.value, abs=1e-9)
-    else:
-        assert (value, type(value)) == (golden.value, type(golden.value))
+    check_golden(catalog, name, golden)
 
 
 @pytest.mark.parametrize("name", GOLDEN)

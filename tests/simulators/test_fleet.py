@@ -62,11 +62,14 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_a_folder_or_a_fleet() -> None:
     assert CliRunner().invoke(simulators.cli.app, []).exit_code == 2
     assert CliRunner().invoke(simulators.cli.app, ["--fleet", "5x5", "."]).exit_code == 2
+    refused = CliRunner().invoke(simulators.cli.app, ["--fleet", "5x5", "--for", "0s"])
+    assert refused.exit_code == 2
+    assert "'0s' is no duration" in refused.output
 
 
 @pytest.mark.slow
 def test_the_command_serves_it(tmp_path: Path) -> None:
-    command = ["--fleet", "60x5", "--out", str(tmp_path / "f"), "--ports", "free", "--duration", "0.5"]
+    command = ["--fleet", "60x5", "--out", str(tmp_path / "f"), "--ports", "free", "--for", "0.5s"]
     result = CliRunner().invoke(simulators.cli.app, command)
     assert result.exit_code == 0, result.output
     assert "M-0001-meter: 127.0.0.1:" in result.output

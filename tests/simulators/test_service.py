@@ -188,7 +188,7 @@ async def test_the_command_prints_addresses_and_goes_on_without_a_broker(
     (tmp_path / "devices.yaml").write_text((DEMO / "devices.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     scenario = tmp_path / "short.yaml"
     scenario.write_text("duration: 1\nsteps: [{at: 0.1, fault: pit_water, asset: EL-01, for: 0.2}]", encoding="utf-8")
-    command = [str(tmp_path), "--ports", "free", "--duration", "1", "--scenario", str(scenario), "--speed", "2"]
+    command = [str(tmp_path), "--ports", "free", "--for", "1s", "--scenario", str(scenario), "--speed", "2"]
     # in a thread: the command has an event loop of its own
     result = await asyncio.to_thread(CliRunner().invoke, simulators.cli.app, command)
     assert result.exit_code == 0, result.output
