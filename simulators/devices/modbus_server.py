@@ -132,13 +132,14 @@ class ModbusHost:
         return self._server is not None and self._server.is_active()
 
     async def start(self) -> tuple[str, int]:
-        """Listen; the real address. OSError when the port is taken."""
+        """Listen; the real address. OSError when the port is taken or not ours to take."""
         # pymodbus logs every odd frame of any client in full
         logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
         try:
             bound = _bound(self.host, self.port)
         except OSError as error:
-            raise OSError(f"{self.host}:{self.port} can't be listened on: is the port taken? {error}") from error
+            why = "ports below 1024 are root's" if isinstance(error, PermissionError) else "is the port taken?"
+            raise OSError(f"{self.host}:{self.port} can't be listened on: {why} {error}") from error
         self.port = int(bound.getsockname()[1])
         server = Listener(self.units, (self.host, self.port))
         if not await server.serve(bound):
