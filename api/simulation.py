@@ -27,7 +27,10 @@ Params = Annotated[dict[str, float], Field(max_length=MAX_PARAMS)]
 
 
 class SubjectRow(Shape):
-    """Something that can be acted upon. `running`: its faults that are on."""
+    """Something that can be acted upon. `running`: its faults that are on.
+
+    `crashed`: why its simulation broke down, if it has; it answers no more.
+    """
 
     on: On
     id: str = Field(examples=["EL-01"])
@@ -37,6 +40,7 @@ class SubjectRow(Shape):
     faults: int
     acts: int
     running: int
+    crashed: str | None
 
 
 class ParamRow(Shape):
@@ -156,6 +160,7 @@ async def subjects(deps: DepsOf, control: HardwareOf, _: Reader) -> Rows[Subject
                 faults=len(subject.faults),
                 acts=len(subject.acts),
                 running=running.count((on, name)),
+                crashed=control.crashed.get(name),
             )
         )
     return Rows(items=rows)

@@ -138,6 +138,11 @@ class Control(Protocol):
         """What there is, and what can be done to it."""
         ...
 
+    @property
+    def crashed(self) -> Mapping[str, str]:
+        """Device id -> why its simulation broke down; it answers no more, the others go on."""
+        ...
+
     def running(self) -> Sequence[Running]:
         """Every fault that is on, the oldest first."""
         ...

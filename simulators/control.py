@@ -25,6 +25,11 @@ class SimulationControl:
         """See Control."""
         return self._simulation.subjects
 
+    @property
+    def crashed(self) -> Mapping[str, str]:
+        """See Control."""
+        return self._simulation.crashed
+
     def running(self) -> Sequence[Running]:
         """See Control."""
         hand, player = self._simulation.hand, self._simulation.player

@@ -35,6 +35,7 @@ class RunningList:
     def __init__(self, visitor: Visitor, control: Control) -> None:
         self._visitor, self._control = visitor, control
         self._rows: dict[tuple[On, str, str, str], tuple[Look, Text]] = {}
+        self._crashed: set[str] = set()
         with box("running panel"):
             ui.label(visitor.say("faults_on")).classes("heading")
             self._none = Text("quiet-words", visitor.say("no_faults"))
@@ -51,7 +52,18 @@ class RunningList:
             age, say = age_text(round(item.age * 1000), self._visitor.language), self._visitor.say
             left = "" if item.left is None else age_text(round(item.left * 1000), self._visitor.language)
             self._rows[key][1].show(say("on_for", age=age) if item.left is None else say("on_left", age=age, left=left))
-        self._none.show("" if found else self._visitor.say("no_faults"))
+        for device in self._control.crashed.keys() - self._crashed:
+            self._crashed.add(device)
+            self._broken_row(device, self._control.crashed[device])
+        self._none.show("" if found or self._crashed else self._visitor.say("no_faults"))
+
+    def _broken_row(self, device: str, why: str) -> None:
+        """A device whose simulation broke down, which is our mistake and nobody's fault; it stays until a new start."""
+        with self._list, box("fault-on") as element:
+            element.props["data-crashed"] = device
+            Text("id", device)
+            Text("name", self._visitor.say("crashed"))
+            Text("when", why)
 
     def _row(self, item: Running) -> tuple[Look, Text]:
         visitor = self._visitor

@@ -94,6 +94,7 @@ TEXTS: dict[str, Label] = {
     "no_faults": Label("一切正常，没有注入的故障", "Nothing is wrong on purpose"),
     "on_for": Label("已持续 {age}，直到手动结束", "for {age}, until it is ended"),
     "on_left": Label("已持续 {age}，剩余 {left}", "for {age}, {left} left"),
+    "crashed": Label("模拟程序出错，已停止应答", "its simulation broke down; it answers no more"),
     "of_scenario": Label("由场景控制", "the scenario ends it"),
     "end_fault": Label("结束", "End"),
     "begin_fault": Label("注入故障", "Begin"),

@@ -68,3 +68,13 @@ async def test_a_subject_that_is_not_there(console: Console) -> None:
     async with console.window("manager", language="en") as window:
         await window.go("/console/hardware?on=moon&subject=<script>")
         assert await window.text(".hardware .empty") == "Choose something on the left"
+
+
+async def test_a_device_whose_simulation_broke_down_is_shown(console: Console) -> None:
+    console.house.simulation.crashed["EL-02-gw"] = "ZeroDivisionError: in its model"
+    async with console.window("viewer", language="en", size=PHONE) as window:
+        await window.go(PAGE)
+        text = await window.text('[data-crashed="EL-02-gw"]')
+        assert "answers no more" in text
+        assert "ZeroDivisionError: in its model" in text
+        assert await window.overflow() <= 0

@@ -28,6 +28,19 @@ async def test_everything_that_can_be_acted_upon(house: House, client: httpx.Asy
     assert [param["name"] for param in stuck["params"]] == ["button_after"]
 
 
+async def test_a_device_whose_simulation_broke_down_is_shown(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_dt: float) -> None:
+        raise ZeroDivisionError("in its model")
+
+    monkeypatch.setattr(house.simulation.building.models["EL-01"], "step", broken)
+    house.simulation.tick(1.0)
+    rows = (await client.get(API, headers=house.auth("viewer"))).json()["items"]
+    crashed = {row["id"]: row["crashed"] for row in rows if row["crashed"]}
+    assert crashed == {"lift-1": "ZeroDivisionError: in its model"}
+
+
 async def test_a_fault_begins_shows_and_ends(house: House, client: httpx.AsyncClient) -> None:
     boss = house.auth("manager")
     begin = {"subject": "EL-01", "fault": "pit_water", "seconds": 60}
