@@ -21,7 +21,7 @@ import uvloop
 
 from bench.modbus_plant import plant
 from facility import wire
-from facility.assets import Asset, Device
+from facility.assets import Asset, Device, Line
 from facility.bus import MemoryBus
 from facility.catalog import Catalog
 from facility.classfile import AssetClass
@@ -83,7 +83,7 @@ def _site(ports: Sequence[int], profile: Profile, interval: float) -> tuple[Site
         register.point: Point(register.point, Kind.ANALOG, LABEL, "V", 0.0, 1e9, 0.1, interval)
         for register in profile.registers
     }
-    devices = tuple(Device(f"d{n}", "gw", "bench", f"A{n}", port=port) for n, port in enumerate(ports))
+    devices = tuple(Device(f"d{n}", "gw", "bench", f"A{n}", line=Line(port=port)) for n, port in enumerate(ports))
     assets = {device.asset: Asset(device.asset, "bench", LABEL) for device in devices}
     site = Site("bench", LABEL, Path(), "UTC", ("en",), ("gw",), {}, assets, devices, Settings())
     return site, Catalog({"bench": AssetClass("bench", LABEL, points)}, {"bench": profile})

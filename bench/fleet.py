@@ -23,6 +23,7 @@ import uvloop
 
 from bench.edge import confirm, requests_of
 from bench.modbus_plant import plant
+from facility.assets import Line
 from facility.bus import MemoryBus
 from facility.catalog import Catalog
 from facility.clock import SystemClock
@@ -51,7 +52,8 @@ def run(seconds: float = SECONDS) -> dict[str, float]:
             site = dataclasses.replace(
                 site,
                 devices=tuple(
-                    dataclasses.replace(device, port=port) for device, port in zip(site.devices, ports, strict=True)
+                    dataclasses.replace(device, line=Line(port=port))
+                    for device, port in zip(site.devices, ports, strict=True)
                 ),
             )
             bare = psutil.Process().children()[0]

@@ -135,15 +135,15 @@ class Register:
 class Limits:
     """What one read request to a device may ask for.
 
-    `registers`/`bits`: the most per request. `gap`: the widest hole worth bridging, in registers (bits tables:
-    times 16).
+    `registers`/`bits`: the most per request. `gap`: the widest hole that may be read across, in registers (bits tables:
+    times 16); None where only the cost decides.
     `forbidden`: (table, first, last) ranges that must never be touched. `single`: one point per read.
     `delay`: seconds to wait between requests. `timeout`: seconds to wait for an answer.
     """
 
     registers: int = 125
     bits: int = 2000
-    gap: int = 8
+    gap: int | None = None
     forbidden: tuple[tuple[Table, int, int], ...] = ()
     single: bool = False
     delay: float = 0.0
@@ -206,7 +206,7 @@ class Profile:
     """One device model's map onto the canonical points of one class, with the manual it was taken from.
 
     `identity`: address -> word that a device of this map always shows (in the table that most of it uses) and that is
-    no point: a magic number, the version of the map.
+    no point: a magic number, the version of the map. `firmware`: the register that says which firmware it has.
     """
 
     id: str
@@ -216,6 +216,7 @@ class Profile:
     protocol: str
     registers: tuple[Register, ...] = ()
     identity: Mapping[int, int] = field(default_factory=dict)
+    firmware: Register | None = None
     limits: Limits = Limits()
     topics: tuple[Topic, ...] = ()
     availability: Availability | None = None

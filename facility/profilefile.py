@@ -59,11 +59,17 @@ class _Register(Strict):
 class _Limits(Strict):
     registers: int = Field(default=125, ge=1, le=125)
     bits: int = Field(default=2000, ge=1, le=2000)
-    gap: int = Field(default=8, ge=0, le=124)
+    gap: int | None = Field(default=None, ge=0, le=124)
     forbidden: list[tuple[Table, int, int]] = []
     single: bool = False
     delay: float = Field(default=0.0, ge=0)
     timeout: float = Field(default=1.0, gt=0, le=60)
+
+
+class _Firmware(Strict):
+    table: Table | None = None
+    address: int = Field(ge=0, le=65_535)
+    length: int = Field(default=1, ge=1, le=16)
 
 
 class _TopicValue(Strict):
@@ -110,6 +116,7 @@ class _Profile(Strict):
     sentinels: list[float] = []
     limits: _Limits = _Limits()
     identity: dict[int, int] = {}
+    firmware: _Firmware | None = None
     registers: list[_Register] = []
     topics: list[_Topic] = []
     availability: _Availability | None = None
@@ -136,6 +143,7 @@ def read_profile(document: Document, classes: Mapping[str, AssetClass]) -> Profi
         protocol=spec.protocol,
         registers=tuple(register for item in spec.registers for register in _registers(item, spec)),
         identity=spec.identity,
+        firmware=_firmware(spec),
         limits=_limits(spec.limits),
         topics=tuple(_topic(topic) for topic in spec.topics),
         availability=Availability(**spec.availability.model_dump()) if spec.availability else None,
@@ -147,6 +155,13 @@ def read_profile(document: Document, classes: Mapping[str, AssetClass]) -> Profi
 
 def _limits(spec: _Limits) -> Limits:
     return Limits(spec.registers, spec.bits, spec.gap, tuple(spec.forbidden), spec.single, spec.delay, spec.timeout)
+
+
+def _firmware(spec: _Profile) -> Register | None:
+    if spec.firmware is None:
+        return None
+    found = spec.firmware
+    return Register("", found.table or spec.table, found.address, "string", words=found.length)
 
 
 def _topic(spec: _Topic) -> Topic:

@@ -59,10 +59,14 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class DeviceStatus(msgspec.Struct, frozen=True):
-    """One device as its gateway sees it: state is up, failing or down; `error` is the last one, empty when up."""
+    """One device as its gateway sees it: state is up, failing or down; `error` is the last one, empty when up.
+
+    `learnt`: what it was found to refuse, in short; empty when nothing.
+    """
 
     state: str
     error: str = ""
+    learnt: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -21,8 +21,9 @@ from facility.readings import Value
 from gateway.codec import Block
 from gateway.modbus import DEAD, REFUSALS, ModbusConnection
 from gateway.planner import Read, halves, plan, wanted
-from gateway.unit import RETRY_REFUSED
 
+RETRY_REFUSED = 60.0
+"""Seconds until registers that were refused are tried again."""
 RETRY = 1.0
 """Seconds at least between two tries on a device that does not answer."""
 ILLEGAL_FUNCTION = 1
@@ -93,9 +94,10 @@ class DeviceReader:
         return Round(at, values, tuple(dict.fromkeys((*troubles, *refused))))
 
     async def _ask(self, part: _Part) -> dict[str, Value]:
-        if self._limits.delay:
-            await self._clock.sleep(self._limits.delay)
-        data = await self._connection.read(self._device.id, self._device.unit, part.read, self._limits.timeout)
+        timeout = self._device.line.timeout or self._limits.timeout
+        data = await self._connection.read(
+            self._device.id, self._device.unit, part.read, timeout, quiet=self._limits.delay
+        )
         return {key: value for key, (value, _) in zip(part.block.keys, part.block.decode(data), strict=True)}
 
     def _refused(self, part: _Part, error: DeviceError, now: float) -> list[_Part]:

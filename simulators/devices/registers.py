@@ -53,7 +53,9 @@ class Image:
         names = rename or {}
         registers = [register for register in profile.registers if not register.view]
         self.home = _home(registers)
-        self.blocks = _blocks(registers, profile.limits.gap, {self.home: profile.identity})
+        limits = profile.limits
+        bridged = limits.registers if limits.gap is None else limits.gap
+        self.blocks = _blocks(registers, bridged, {self.home: profile.identity})
         self.level = level
         self._fields = [(names.get(item.point, item.point), item) for item in registers]
         self._last: list[object] = [_UNSET] * len(self._fields)

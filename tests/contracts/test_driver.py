@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pytest
 
+from facility.assets import Line
 from facility.bus import MemoryBus
 from facility.clock import SystemClock
 from facility.readings import Quality
@@ -96,9 +97,9 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
         return
     modbus = ModbusRig()
     await modbus.show(volts=230, mode=1)
-    device = a_device(host="127.0.0.1", port=modbus.port)
+    device = a_device(line=Line(port=modbus.port))
     unit = Unit(device, POLLED, POINTS)
-    modbus.driver = ModbusPoller(ModbusConnection("127.0.0.1", modbus.port), [unit], SystemClock(), lambda: 0.5)
+    modbus.driver = ModbusPoller(ModbusConnection(Line("127.0.0.1", modbus.port)), [unit], SystemClock(), lambda: 0.5)
     yield modbus
     await modbus.die()
 

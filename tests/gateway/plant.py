@@ -15,7 +15,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from facility.assets import Asset, Device
+from facility.assets import Asset, Device, Line
 from facility.catalog import Catalog
 from facility.classfile import AssetClass
 from facility.config import Site
@@ -269,7 +269,7 @@ class FakeLine(ModbusConnection):
     """A connection without a socket, for virtual time. `units` that are not there time out; an answer takes `takes`."""
 
     def __init__(self, *units: int, takes: float = 0.01) -> None:
-        super().__init__("127.0.0.1", 1)
+        super().__init__(Line(port=1))
         self.units = set(units)
         self.takes = takes
         self.asked: list[tuple[float, int, Read]] = []
@@ -283,7 +283,9 @@ class FakeLine(ModbusConnection):
         """Whether `open`."""
         return self.open
 
-    async def read(self, device: str, unit: int, read: Read, timeout: float) -> bytes:
+    async def read(
+        self, device: str, unit: int, read: Read, timeout: float, *, quiet: float = 0.0, urgent: bool = False
+    ) -> bytes:
         """As the real one, from `words`; refuses `forbidden` addresses, and everything with `code`."""
         self.asked.append((asyncio.get_running_loop().time(), unit, read))
         if not self.open:

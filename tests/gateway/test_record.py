@@ -14,12 +14,12 @@ import pytest
 from pymodbus.constants import ExcCodes
 from typer.testing import CliRunner
 
+from facility.assets import Line
 from facility.clock import SystemClock
 from facility.points import Kind, Limits, Profile
 from gateway.cli import app
 from gateway.modbus import ModbusConnection
-from gateway.record import DeviceReader, Recorder
-from gateway.unit import RETRY_REFUSED
+from gateway.record import RETRY_REFUSED, DeviceReader, Recorder
 from tests.gateway.plant import (
     POINTS,
     POLLED,
@@ -197,7 +197,7 @@ async def test_a_real_device_and_one_that_refuses_in_part() -> None:
 
     async with modbus_server(Box(), Box(answer=answer)) as port:
         for unit, mode in ((1, "1"), (2, "")):
-            connection = ModbusConnection("127.0.0.1", port)
+            connection = ModbusConnection(Line("127.0.0.1", port))
             table = Table(connection, SystemClock(), unit=unit)
             await table.recorder.run(0.02, 0.05)
             connection.close()
