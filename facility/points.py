@@ -89,6 +89,63 @@ class Table(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Requirement:
+    """What must hold of another point of the asset before a value is written: between `low` and `high`, or `equals`.
+
+    `equals` may be the code of a state.
+    """
+
+    point: str
+    low: float | None = None
+    high: float | None = None
+    equals: float | bool | str | None = None
+
+    def holds(self, value: float | bool | str | None, states: Mapping[int, State]) -> bool:
+        """Whether a value of a point with these states meets it; None (not good) never does."""
+        if value is None:
+            return False
+        if self.equals is not None:
+            state = states.get(int(value)) if isinstance(value, int) else None
+            return value == self.equals or (state is not None and state.code == self.equals)
+        if isinstance(value, str):
+            return False
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The point that shows that the equipment did what was written: it takes the written value `within` seconds.
+
+    `margin`: by how much it may differ, in its unit.
+    """
+
+    point: str
+    within: float
+    margin: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a point is commanded: where its value is written, what is allowed, and how the result is checked.
+
+    `table`, `address`: coil or holding register, which may be another place than the one that is read. `low`/`high`:
+    the values that may be written, in the point's unit. `multiple`: with the function for several cells even if it is
+    one. `two_people`: somebody else has to approve. `longest`: seconds that an override may stand before it reverts; 0
+    where it may stand for ever.
+    """
+
+    table: Table
+    address: int
+    low: float | None = None
+    high: float | None = None
+    multiple: bool = False
+    two_people: bool = False
+    requires: tuple[Requirement, ...] = ()
+    feedback: Feedback | None = None
+    longest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Register:
     """Where a Modbus device keeps one point, and how its words become the canonical value.
 
@@ -99,6 +156,7 @@ class Register:
     `sentinels` are raw values that mean "not available". `values` maps raw numbers to canonical enum numbers.
     `byte_order`/`word_order`: big or little. `invert` swaps true and false. `view` marks a second reading of bits that
     another register of the profile holds already (a status word beside its bits): decode it, never encode it.
+    `writing`: how it is commanded; None for nearly all.
     """
 
     point: str
@@ -115,8 +173,7 @@ class Register:
     word_order: str = "big"
     invert: bool = False
     interval: float | None = None
-    writable: bool = False
-    two_people: bool = False
+    writing: Writing | None = None
     view: bool = False
 
     def cells(self) -> Iterator[tuple[Table, int, int]]:

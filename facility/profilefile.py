@@ -20,6 +20,7 @@ from facility.points import (
     Topic,
     TopicValue,
 )
+from facility.writingfile import WriteSpec, wrong_writing
 from facility.yamlfile import Document, Strict
 
 WORDS = {
@@ -47,8 +48,7 @@ class _Register(Strict):
     word_order: Order | None = None
     invert: bool = False
     interval: float | None = Field(default=None, gt=0)
-    writable: bool = False
-    two_people: bool = False
+    write: WriteSpec | None = None
     repeat: int = Field(default=0, ge=0, le=512)
     step: int = 0
     first: int = Field(default=1, ge=1)
@@ -132,7 +132,8 @@ def read_profile(document: Document, classes: Mapping[str, AssetClass]) -> Profi
     if asset_class is None:
         known = ", ".join(sorted(classes))
         raise ConfigError([document.problem(("class",), f"there is no asset class {spec.class_!r}; known: {known}")])
-    problems = list(_check_registers(document, spec, asset_class)) + list(_check_topics(document, spec, asset_class))
+    problems = list(_check_registers(document, spec, asset_class)) + list(_check_writes(document, spec, asset_class))
+    problems += list(_check_topics(document, spec, asset_class))
     if problems:
         raise ConfigError(problems)
     return Profile(
@@ -202,8 +203,7 @@ def _registers(item: _Register, spec: _Profile) -> Iterator[Register]:
             word_order=item.word_order or spec.word_order,
             invert=item.invert,
             interval=item.interval,
-            writable=item.writable,
-            two_people=item.two_people,
+            writing=item.write.writing(table, item.address, index, item.first) if item.write else None,
             view=item.view,
         )
 
@@ -259,6 +259,19 @@ def _check_register(
         yield document.problem(
             (*place, "address"), f"{register.point}: register {register.address} is outside the map (0..65535)"
         )
+
+
+def _check_writes(document: Document, spec: _Profile, asset_class: AssetClass) -> Iterator[Problem]:
+    for number, item in enumerate(spec.registers):
+        if item.write is None:
+            continue
+        place = ("registers", number, "write")
+        if asset_class.life_safety:
+            message = f"the class {asset_class.id} is life safety: it is observed, never commanded"
+            yield document.problem(place, message)
+        for register in _registers(item, spec):
+            for message in wrong_writing(register, asset_class):
+                yield document.problem(place, message)
 
 
 def _check_topics(document: Document, spec: _Profile, asset_class: AssetClass) -> Iterator[Problem]:

@@ -115,6 +115,53 @@ class AlarmNotice(msgspec.Struct, frozen=True):
     en: str
 
 
+class Command(msgspec.Struct, frozen=True):
+    """Set a point of an asset to a value. The `id` is the sender's own; a second one with that id is not carried out.
+
+    `by` asks, `second` has approved (another person, where the profile wants two). `at`, `expires`: ms UTC; what
+    arrives later than that is refused. `ttl`: seconds after which the value from before is put back; 0 lets it stand.
+    `asset`, `point`, `value` as in readings: an enum by its number.
+    """
+
+    id: str
+    asset: str
+    point: str
+    value: float | int | bool
+    by: str
+    at: int
+    expires: int
+    second: str = ""
+    ttl: float = 0.0
+    reason: str = ""
+
+
+class CommandStep(msgspec.Struct, frozen=True):
+    """A gateway on one command: it has come to `step` (gateway.commands names them) at `at` (ms UTC).
+
+    `value`: what was written, read back or seen, where the step has one. `final`: nothing follows, except that an
+    override reverts. `message` says why it failed or was refused.
+    """
+
+    id: str
+    asset: str
+    point: str
+    step: str
+    at: int
+    value: float | int | bool | str | None = None
+    message: str = ""
+    final: bool = False
+
+
+def commands_topic(site: str, gateway: str) -> str:
+    """Where a gateway takes commands."""
+    return f"{ROOT}/{site}/{gateway}/commands"
+
+
+def results_topic(site: str, gateway: str) -> str:
+    """Where a gateway tells each step of a command."""
+    return f"{ROOT}/{site}/{gateway}/results"
+
+
 def readings_topic(site: str, gateway: str) -> str:
     """Where a gateway publishes its batches."""
     return f"{ROOT}/{site}/{gateway}/readings"

@@ -53,10 +53,9 @@ def plan(
     books: dict[str, LessonBook] = {}
     for found in devices:
         try:
-            profile = catalog.profiles[found.profile]
-            lessons = books.setdefault(found.gateway, open_book(site, found.gateway)).of(
-                found.id, fingerprint(found, profile)
-            )
+            if found.gateway not in books:
+                books[found.gateway] = open_book(site, found.gateway)
+            lessons = books[found.gateway].of(found.id, fingerprint(found, catalog.profiles[found.profile]))
             typer.echo("\n".join(_table(planned(found, catalog, lessons))))
         except UnreadableError as error:
             typer.echo(f"{found.id}: {error}", err=True)
@@ -83,7 +82,8 @@ def _table(plan_: Planned) -> Iterator[str]:
 def _learnt(lessons: Lessons) -> Iterator[str]:
     """What the device was found to refuse."""
     for point, refusal in sorted(lessons.refused.items()):
-        yield f"  refused: {point} since {from_ms(refusal.at):%Y-%m-%d %H:%M} UTC, {refusal.times} times: {refusal.error}"
+        last = f"last {from_ms(refusal.at):%Y-%m-%d %H:%M} UTC" if refusal.at else "to be asked for again"
+        yield f"  refused: {point}, {last}: {refusal.error}"
     if lessons.cuts:
         places = ", ".join(f"{table} {address}" for table, address in sorted(lessons.cuts))
         yield f"  not read across: {places}"

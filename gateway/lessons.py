@@ -7,10 +7,10 @@ each part is answered or a single register is left that the device lacks:
   proof, one after the other: it is left away once, and comes back for good if the read across it is refused. A device
   that takes fewer registers than its profile says ends with cuts as well. Those on both sides of a refused point need
   no proof;
-* a refused point: it is told as bad (COMM), left out, and asked for again after 1 min, 2, 4, ... up to `retry`: a device
-  that was still starting gives its values soon, one that lacks them costs next to nothing.
+* a refused point: it is told as bad (COMM), left out, and asked for again after 1 min, 2, 4, ... up to `retry_ms`: a
+  device that was still starting gives its values soon, one that lacks them costs next to nothing.
 
-A cut is forgotten at the age that is set, as the device may have changed. Everything is forgotten when the firmware is another
+A cut is forgotten after `age_ms`, as the device may have changed. Everything is forgotten when the firmware is another
 one, where the profile says how to read it, and when the profile or the address is (`fingerprint`). A device that was
 gone is asked for its refused points again at once.
 
