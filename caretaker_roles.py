@@ -28,6 +28,7 @@ from facility.mqtt_bus import Broker, MqttBus
 from facility.wire import Batch
 from gateway.file_spool import FileSpool
 from gateway.lesson_book import open_book
+from gateway.override_book import open_overrides
 from gateway.service import Gateway, new_boot, will
 from ingest.deadletters import DeadLetters
 from ingest.open import open_store
@@ -231,6 +232,7 @@ async def start_one_gateway(house: House, name: str) -> None:
         boot=boot,
         version=VERSION,
         book=open_book(house.site, name),
+        overrides=open_overrides(house.site, name),
     )
     house.gateways.append(gateway)
     house.metrics[f"gateway_{name}"] = lambda: gateway_metrics(gateway)
@@ -250,6 +252,8 @@ def gateway_metrics(gateway: Gateway) -> Mapping[str, float]:
         "devices_up": states.count("up"),
         "devices_failing": states.count("failing"),
         "devices_down": states.count("down"),
+        "overrides": gateway.commander.overrides,
+        **{f"commands_{name}": count for name, count in gateway.commander.counts.items()},
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(\[(n|\d{1,3})\])?(\.[a-z][a-z0-9_]*(\[(n|\d{1,3})\])?)*")
@@ -175,6 +175,18 @@ class Register:
     interval: float | None = None
     writing: Writing | None = None
     view: bool = False
+
+    def written(self) -> Register:
+        """The place where it is written, as a register of its own; the same one unless `writing` names another.
+
+        All that makes a value of its words (scale, `values`, `invert`, ...) is the same there; a coil has one bit.
+        """
+        if self.writing is None:
+            return self
+        table, address = self.writing.table, self.writing.address
+        if table.is_bits:
+            return replace(self, table=table, address=address, type="bool", words=1, bits=(0, 0))
+        return replace(self, table=table, address=address)
 
     def cells(self) -> Iterator[tuple[Table, int, int]]:
         """(table, address, bit) of every bit that the value is made of."""

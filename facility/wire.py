@@ -75,7 +75,7 @@ class Status(msgspec.Struct, frozen=True):
     `at`: ms UTC. `sent`: readings published for the first time since boot. `last_seq`: the newest batch number.
     `spool_*`: what waits for confirmation; `shed` counts readings that the full spool dropped.
     `problem`: what is wrong with the gateway itself (disk full, spool nearly full), empty when nothing is;
-    `storage_ok` is false when that is the disk.
+    `storage_ok` is false when that is the disk. `command_problem`: which commands failed lately, and why.
     """
 
     online: bool
@@ -92,6 +92,7 @@ class Status(msgspec.Struct, frozen=True):
     clock_offset_ms: float | None = None
     problem: str = ""
     storage_ok: bool = True
+    command_problem: str = ""
 
 
 class AlarmNotice(msgspec.Struct, frozen=True):

@@ -60,6 +60,11 @@ class ModbusPoller:
         """The line."""
         return f"modbus {self._connection.line.name}"
 
+    @property
+    def connection(self) -> ModbusConnection:
+        """The line, for those who command what is behind it."""
+        return self._connection
+
     def status(self) -> Mapping[str, DeviceStatus]:
         """Each unit by device id."""
         return {unit.device.id: unit.status() for unit in self.units}

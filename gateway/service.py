@@ -17,16 +17,19 @@ from facility.config import Site
 from facility.errors import BusError
 from facility.points import Point, Profile
 from facility.wire import DeviceStatus, Status
+from gateway.commander import Commander
 from gateway.driver import Driver
 from gateway.health import State
 from gateway.lesson_book import LessonBook
 from gateway.lessons import fingerprint
 from gateway.modbus import ModbusConnection
 from gateway.mqtt import MqttDevice
+from gateway.override_book import OverrideBook
 from gateway.poller import ModbusPoller
 from gateway.publisher import Publisher
 from gateway.report import HEARTBEAT
 from gateway.spool import Spool
+from gateway.targets import Targets
 from gateway.unit import Unit
 
 log = logging.getLogger(__name__)
@@ -68,6 +71,7 @@ class Gateway:
         version: str,
         boot: str | None = None,
         book: LessonBook | None = None,
+        overrides: OverrideBook | None = None,
     ) -> None:
         self.boot = boot or new_boot()
         self._site = site
@@ -83,6 +87,8 @@ class Gateway:
         self.crashes = 0
         """Unforeseen failures of drivers; each is logged, and the driver started again."""
         self.drivers = self._build()
+        targets = Targets(lambda: self.drivers, catalog.classes)
+        self.commander = Commander(site.id, gateway_id, targets, bus=bus, clock=clock, book=overrides)
 
     @property
     def sent(self) -> int:
@@ -90,8 +96,8 @@ class Gateway:
         return self._publisher.sent
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
-        """Numbers by device id, and those of the publisher under its own name."""
-        found: dict[str, Mapping[str, int]] = {"publisher": self._publisher.counts}
+        """Numbers by device id, and those of the publisher and of the commands under their own names."""
+        found: dict[str, Mapping[str, int]] = {"publisher": self._publisher.counts, "commands": self.commander.counts}
         for driver in self.drivers:
             found.update(driver.counters())
         return found
@@ -117,6 +123,7 @@ class Gateway:
             shed=self._spool.shed + self._publisher.shed,
             problem=self._problem(),
             storage_ok=not self._spool.problem,
+            command_problem=self.commander.problem,
         )
 
     def stop(self) -> None:
@@ -134,9 +141,11 @@ class Gateway:
                     group.create_task(self._tell_again(), name="again"),
                     group.create_task(self._write_lessons(), name="lessons"),
                 ]
+                commands = group.create_task(self._command(), name="commands")
                 try:
                     await self._drive()
                 finally:
+                    commands.cancel()
                     await self._say_goodbye()
                     for task in background:
                         task.cancel()
@@ -162,6 +171,16 @@ class Gateway:
                 log.exception("%s failed; it is started again in %s s", driver.name, RESTART)
             await self._clock.sleep(RESTART)
             self._crashed.pop(driver.name, None)
+
+    async def _command(self) -> None:
+        """Take commands; what was not foreseen is told, and touches no driver."""
+        while True:
+            try:
+                await self.commander.run()
+            except Exception:
+                self.crashes += 1
+                log.exception("taking commands failed; it is started again in %s s", RESTART)
+            await self._clock.sleep(RESTART)
 
     async def _say_goodbye(self) -> None:
         await self._publisher.finish(GRACE if self._bus.connected else 0.0)
@@ -197,16 +216,17 @@ class Gateway:
                 self._book.save()
 
     async def _tell_status(self) -> None:
-        told: Mapping[str, DeviceStatus] | None = None
+        told: tuple[Mapping[str, DeviceStatus], str] | None = None
         connected, due = False, 0.0
         while True:
             now = self._clock.monotonic()
             status = self.status()
             back = self._bus.connected and not connected
             connected = self._bus.connected
-            wanted = back or now >= due or status.devices != told
+            seen = status.devices, status.command_problem
+            wanted = back or now >= due or seen != told
             if wanted and await self._publish_status(status):
-                told, due = status.devices, now + STATUS
+                told, due = seen, now + STATUS
             await self._clock.sleep(1.0)
 
     async def _publish_status(self, status: Status) -> bool:
@@ -220,8 +240,9 @@ class Gateway:
         return True
 
     def _problem(self) -> str:
-        if self._spool.problem or self._book.problem:
-            return self._spool.problem or self._book.problem
+        problems = (self._spool.problem, self.commander.book.problem, self._book.problem)
+        if any(problems):
+            return next(problem for problem in problems if problem)
         return "the spool is nearly full: its oldest batches will be given up" if self._spool.near_full else ""
 
     def _build(self) -> tuple[Driver, ...]:

@@ -87,6 +87,16 @@ class Unit:
         self.interval = min(every, default=1.0)
         self.replan()
 
+    @property
+    def registers(self) -> tuple[Register, ...]:
+        """What is read of it, under the keys that the device gives them."""
+        return self._registers
+
+    @property
+    def points(self) -> Mapping[str, Point]:
+        """The points of its class."""
+        return self._points
+
     def replan(self) -> None:
         """Plan anew, with all that was learnt, as if nothing had ever been told."""
         refused = self.lessons.refused

@@ -17,13 +17,14 @@ SILENT_MS = 60_000
 SHEDDING_MS = 600_000
 """How long after the last reading was given up a gateway counts as shedding."""
 MAX_TEXT = 200
-"""Characters of the trouble, and of the list of devices that are down."""
+"""Characters of the trouble, of the failed commands, and of the list of devices that are down."""
 MAX_NUMBER = 2**53
 
 ONLINE = "gw.online"
 POINTS = (
     ONLINE, "gw.storage_ok", "gw.shedding", "gw.problem", "gw.spool_used", "gw.spool_batches", "gw.shed", "gw.sent",
     "gw.devices_up", "gw.devices_failing", "gw.devices_down", "gw.down", "gw.clock_offset",
+    "gw.command_ok", "gw.command_problem",
 )  # fmt: skip
 """The points of the class gateway that a status gives."""
 
@@ -108,6 +109,8 @@ class _Gateway:
             "gw.storage_ok": status.storage_ok,
             "gw.shedding": self._shed_at is not None and now - self._shed_at < SHEDDING_MS,
             "gw.problem": _short(status.problem),
+            "gw.command_ok": not status.command_problem,
+            "gw.command_problem": _short(status.command_problem),
             "gw.spool_batches": _bounded(status.spool_batches),
             "gw.shed": _bounded(status.shed),
             "gw.sent": _bounded(status.sent),

@@ -55,6 +55,7 @@ def test_a_status_gives_every_point() -> None:
         {
             "gw.online": True, "gw.storage_ok": True, "gw.shedding": False, "gw.problem": "nearly full",
             "gw.spool_batches": 3, "gw.shed": 0, "gw.sent": 20, "gw.devices_up": 1, "gw.devices_failing": 1,
+            "gw.command_ok": True, "gw.command_problem": "",
             "gw.devices_down": 1, "gw.down": "meter-1", "gw.spool_used": 85.5, "gw.clock_offset": -250,
         },
     )  # fmt: skip
