@@ -67,6 +67,8 @@ def _raw(register: Register, point: Point, value: Value) -> float:
         return _reverse(register, value)
     if point.kind is Kind.ENUM:
         return value
+    if register.scale == 1 and isinstance(value, int) and float(register.offset).is_integer():
+        return value - int(register.offset)  # exact, beyond what a float holds
     return (value - register.offset) / register.scale
 
 
