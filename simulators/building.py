@@ -145,6 +145,10 @@ class Building:
         """Begin a fault of an asset; ValueError for an unknown asset or fault."""
         self._known(asset).inject(fault, **params)
 
+    def command(self, asset: str, point: str, value: Value) -> None:
+        """Somebody sets a point of an asset from afar; ValueError for an asset or point that does not obey."""
+        self._known(asset).obey(point, value)
+
     def _show(self, asset: str) -> None:
         self._shown[asset] = self._sensors.show(asset, self.models[asset].values())
 

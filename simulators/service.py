@@ -101,7 +101,7 @@ class Simulation:
         self._uplinks = Uplinks({} if gateways is None else gateways, broker)
         self._polled = tuple(device for device in site.devices if self._is_polled(device))
         for device in self._polled:
-            self._modbus.add(device, partial(self._update, device))
+            self._modbus.add(device, partial(self._update, device), partial(self._obey, device))
         for device in site.devices:
             self._add_native(device)
         self._truth: dict[str, dict[str, Value]] = {}
@@ -254,6 +254,12 @@ class Simulation:
         unit = self._modbus.units[device.id]
         self._guarded(device.id, partial(unit.update, self.values_of(device.asset)))
         unit.silent = self._is_silent(device.id, device.asset)
+
+    def _obey(self, device: Device, key: str, value: Value) -> None:
+        """Somebody has written to a device; ValueError when its model does not do that."""
+        self.building.command(device.asset, key, value)
+        self._values.pop(device.asset, None)
+        log.info("%s: %s is set to %s", device.asset, key, value)
 
     def _is_silent(self, device: str, asset: str) -> bool:
         return device in self.crashed or self.building.models[asset].silent

@@ -9,6 +9,7 @@ from typing import Literal
 from facility.assets import Device
 from facility.catalog import Catalog
 from facility.hardware import On, Subject
+from facility.readings import Value
 from simulators.devices.modbus_server import ModbusHost, ModbusUnit
 from simulators.devices.wire import Served, total
 from simulators.faultfile import repertoire
@@ -26,12 +27,14 @@ class ModbusDevices:
         self._catalog, self._seed = catalog, seed
         self._devices: list[Device] = []
 
-    def add(self, device: Device, refresh: Callable[[], None]) -> None:
-        """Another device, not yet listening. `refresh` brings its unit up to date; it is called before each answer."""
+    def add(self, device: Device, refresh: Callable[[], None], obey: Callable[[str, Value], None]) -> None:
+        """Another device, not yet listening. `refresh` brings its unit up to date; it is called before each answer.
+        `obey` does what was written to it; see ModbusUnit."""
         profile = self._catalog.profiles[device.profile]
         random = Random(f"{self._seed}/{device.id}/wire")
         self.units[device.id] = ModbusUnit(profile, unit=device.unit, rename=device.rename, random=random)
         self.units[device.id].refresh = refresh
+        self.units[device.id].obey = obey
         self._devices.append(device)
 
     def step(self, dt: float) -> None:

@@ -17,6 +17,7 @@ from facility.readings import Value
 from simulators.devices.line import Listener
 from simulators.devices.registers import Image
 from simulators.devices.wire import FAULTS, Served, Wire
+from simulators.devices.writes import WRITES, WriteError, Writes
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ class ModbusUnit:
     """One device behind a unit id: its registers, its faults, and what it has served.
 
     `rename`: see Image. `random` is where the chance in its faults comes from. A `silent` one answers nobody. Its owner
-    may set `refresh`, which is called before each answer and brings it up to date.
+    may set `refresh`, which is called before each answer and brings it up to date, and `obey`, which is called with
+    each point of the asset that somebody has written, and its value; ValueError refuses it.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class ModbusUnit:
         self.unit = unit
         self.silent = False
         self.refresh: Callable[[], None] = _as_it_is
+        self.obey: Callable[[str, Value], None] = _not_at_all
         self.served = Served()
         self.image = Image(profile, rename=rename)
         function = next(code for code, table in TABLES.items() if table is self.image.home)
         self.wire = Wire(random or Random(unit), home=function)
         self._rename = rename
+        self._writes = Writes(profile, rename=rename)
         self._twin: Image | None = None
         self._values: Mapping[str, Value] = {}
 
@@ -89,10 +93,12 @@ class ModbusUnit:
         return [SimData(first, count=last - first + 1, datatype=DataType.REGISTERS) for first, last in block.runs]
 
     async def _act(
-        self, function: int, _start: int, _address: int, _count: int, registers: list[int],
+        self, function: int, _start: int, address: int, _count: int, registers: list[int],
         set_values: Sequence[int] | Sequence[bool] | None,
     ) -> ExcCodes | None:  # fmt: skip
-        """pymodbus asks before it answers: bring its registers up to date, and refuse every write."""
+        """pymodbus asks before it answers: bring its registers up to date, or take a write over."""
+        if function in WRITES:  # without values it asks what to confirm: that is what it has put down already
+            return None if set_values is None else self._take(WRITES[function], address, [int(v) for v in set_values])
         table = TABLES.get(function)
         if table is None or set_values is not None:
             return ExcCodes.ILLEGAL_FUNCTION
@@ -101,6 +107,19 @@ class ModbusUnit:
         if block is None:
             return ExcCodes.ILLEGAL_ADDRESS
         registers[: len(block.words)] = block.swapped() if "swapped_words" in self.wire.on else block.words
+        return None
+
+    def _take(self, table: Table, address: int, cells: Sequence[int]) -> ExcCodes | None:
+        """Do what somebody has written, or refuse it."""
+        try:
+            before = self.image.cells(table, address, len(cells))
+            for key, value in self._writes.meant(table, address, cells, before).items():
+                self.obey(key, value)
+        except WriteError as error:
+            return error.code
+        except ValueError as error:
+            log.info("unit %s does not do it: %s", self.unit, error)
+            return ExcCodes.ILLEGAL_VALUE
         return None
 
     def _other(self) -> Image:
@@ -114,6 +133,11 @@ class ModbusUnit:
 
 def _as_it_is() -> None:
     """Nothing: the owner updates the unit when it has something new."""
+
+
+def _not_at_all(key: str, _value: Value) -> None:
+    """Nobody stands behind the device who could do something."""
+    raise ValueError(f"nobody obeys for {key}")
 
 
 class ModbusHost:

@@ -53,6 +53,8 @@ class Image:
         names = rename or {}
         registers = [register for register in profile.registers if not register.view]
         self.home = _home(registers)
+        # where a value is written it can be read, too
+        registers += [place for register in registers if (place := register.written()) != register]
         limits = profile.limits
         bridged = limits.registers if limits.gap is None else limits.gap
         self.blocks = _blocks(registers, bridged, {self.home: profile.identity})
@@ -81,6 +83,16 @@ class Image:
         """The words (bits tables: words of 16) from an address on."""
         block = self.blocks[table]
         return block.words[address - block.start : address - block.start + count]
+
+    def cells(self, table: Table, address: int, count: int) -> list[int]:
+        """Registers, or the bits of a bits table, from an address on; 0 where there is none."""
+        block = self.blocks.get(table)
+        found = []
+        for place in range(address, address + count):
+            index = (place // 16 if table.is_bits else place) - (block.start if block else 0)
+            word = block.words[index] if block and 0 <= index < len(block.words) else 0
+            found.append(word >> place % 16 & 1 if table.is_bits else word)
+        return found
 
     def _write(self, register: Register, value: Value) -> None:
         block = self.blocks[register.table]

@@ -45,6 +45,16 @@ class Cabinet(Model):
         self._known("act", act, self.acts)
         next(part for part in self.parts if act in part.acts).act(act, **params)
 
+    @property
+    def settable(self) -> frozenset[str]:
+        """The points of every part that can be set from afar."""
+        return frozenset(point for part in self.parts for point in part.settable)
+
+    def obey(self, point: str, value: Value) -> None:
+        """Set a point of the part that has it; ValueError for one that does not obey."""
+        self._known("point to command", point, self.settable)
+        next(part for part in self.parts if point in part.settable).obey(point, value)
+
     def step(self, dt: float) -> None:
         """Go on by `dt` seconds, every part in turn."""
         self._tell_time(dt)

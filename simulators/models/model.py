@@ -84,6 +84,16 @@ class Model:
         self._known("act", act, self.acts)
         self.acted(act, params)
 
+    @property
+    def settable(self) -> frozenset[str]:
+        """The points that can be set from afar."""
+        return frozenset()
+
+    def obey(self, point: str, value: Value) -> None:
+        """Set a point from afar; ValueError for one that does not obey."""
+        self._known("point to command", point, self.settable)
+        self.obeyed(point, value)
+
     def step(self, dt: float) -> None:
         """Go on by `dt` seconds of the device's time."""
         while dt > 1e-9:
@@ -118,6 +128,9 @@ class Model:
 
     def acted(self, act: str, params: Mapping[str, float]) -> None:
         """Called when a person does something."""
+
+    def obeyed(self, point: str, value: Value) -> None:
+        """Called when a point is set from afar."""
 
     def age(self, fault: str) -> float | None:
         """Seconds since a fault began, or None while it is off."""

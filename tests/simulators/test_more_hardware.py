@@ -157,16 +157,16 @@ async def test_the_simulation_serves_it_all_with_the_magic_words_of_its_maps(mor
         assert set(addresses) == {f"d{number}" for number in range(1, 8)}
         simulation.tick(0.5)
         units = {device.asset: simulation._modbus.units[device.id] for device in simulation._polled}
-        for asset, magic in (
-            ("CH-01", 0x4331),
-            ("AH-01", 0x4131),
-            ("CC-01", 0x5631),
-            ("DR-01", 0x5031),
-            ("LT-01", 0x4931),
+        for asset, magic, version in (
+            ("CH-01", 0x4331, 0x0100),
+            ("AH-01", 0x4131, 0x0101),
+            ("CC-01", 0x5631, 0x0100),
+            ("DR-01", 0x5031, 0x0100),
+            ("LT-01", 0x4931, 0x0101),
         ):
             unit = units[asset]
             unit.refresh()
-            assert unit.words(unit.profile.registers[0].table, 0, 2) == [magic, 0x0100]
+            assert unit.words(unit.profile.registers[0].table, 0, 2) == [magic, version]
             for register in unit.profile.registers:
                 if register.table.is_bits:
                     continue

@@ -46,6 +46,16 @@ class AirHandler(Model):
             self._dust = 0.0
         self.end(self.REPAIRS[act])
 
+    @property
+    def settable(self) -> frozenset[str]:
+        """The supply air set point."""
+        return frozenset({"ahu.setpoint"})
+
+    def obeyed(self, point: str, value: Value) -> None:  # noqa: ARG002
+        """Another set point."""
+        if isinstance(value, int | float):
+            self.setpoint = float(value)
+
     def advance(self, dt: float) -> None:
         """What the sensors add of their own."""
         self._warmth.step(dt)

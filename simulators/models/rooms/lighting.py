@@ -24,7 +24,10 @@ NONE, TESTING, PASS, FAILED = 0, 1, 2, 3
 
 
 class Lighting(Model):
-    """A controller whose `circuits` are in turn halls (by the hour), garages (always) and the outside (by daylight)."""
+    """A controller whose `circuits` are in turn halls (by the hour), garages (always) and the outside (by daylight).
+
+    A circuit that is commanded from afar stays so until its schedule switches it next.
+    """
 
     FAULTS = frozenset({"lamp_failures", "circuit_not_following", "emergency_test_failed"})
     ACTS = frozenset({"replace_lamps", "replace_contactor", "replace_battery", "test_emergency"})
@@ -39,6 +42,7 @@ class Lighting(Model):
     def __init__(self, random: Random, *, circuits: int = 8, epoch: float = 0.0) -> None:
         super().__init__(epoch=epoch)
         self.commands = [number % 3 != 0 for number in range(1, circuits + 1)]
+        self._scheduled = list(self.commands)
         self.battery = 100.0
         self._energy = [4_200.0 + 90.0 * number for number in range(circuits)]
         self.test, self._minutes = NONE, 0.0
@@ -61,6 +65,15 @@ class Lighting(Model):
         else:
             self.end(self.REPAIRS[act])
 
+    @property
+    def settable(self) -> frozenset[str]:
+        """The commands of its circuits."""
+        return frozenset(f"circuit[{number}].command" for number in range(1, len(self.commands) + 1))
+
+    def obeyed(self, point: str, value: Value) -> None:
+        """A circuit is switched."""
+        self.commands[int(point.partition("[")[2].partition("]")[0]) - 1] = bool(value)
+
     def advance(self, dt: float) -> None:
         """The mains is never quite still."""
         self._noise.step(dt)
@@ -79,7 +92,9 @@ class Lighting(Model):
     def _schedule(self, hour: float) -> None:
         for number in range(1, len(self.commands) + 1):
             halls, outside = 6.5 <= hour < 23.0, daylight(hour) < DUSK
-            self.commands[number - 1] = (outside, halls, True)[number % 3]
+            wanted = (outside, halls, True)[number % 3]
+            if wanted is not self._scheduled[number - 1]:
+                self._scheduled[number - 1] = self.commands[number - 1] = wanted
 
     def _discharge(self, dt: float) -> None:
         """A test takes charge; the test ends when it was long enough or the battery is empty. Then it is charged."""
