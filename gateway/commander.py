@@ -21,7 +21,7 @@ from facility.errors import BusError, DecodeError
 from facility.readings import Value
 from facility.wire import Command, CommandStep
 from gateway.carrier import Carrier, RefusedError
-from gateway.commands import FINAL, STANDING, Event, Life, Step
+from gateway.commands import FINAL, STANDING, Event, Life, Step, advance
 from gateway.override_book import Override, OverrideBook
 from gateway.targets import Targets, UnreachableError
 
@@ -39,6 +39,8 @@ PROBLEM = 600.0
 AGAIN = 1.0
 """Seconds after the broker refused a step."""
 
+BEFORE = frozenset({Step.RECEIVED, Step.CHECKING})
+"""Nothing was written yet."""
 COUNTED = {
     Step.REFUSED: "refused",
     Step.DONE: "done",
@@ -69,6 +71,7 @@ class Commander:
         self._steps: deque[CommandStep] = deque()
         self._told = asyncio.Event()
         self._waiting = 0
+        self._is_new = True
 
     @property
     def problem(self) -> str:
@@ -85,6 +88,7 @@ class Commander:
     async def run(self) -> None:
         """Take commands until cancelled. What is under way then is undone by the next start."""
         async with asyncio.TaskGroup() as group:
+            self._take_up()
             group.create_task(self._publish(), name="results")
             for entry in self.book:
                 group.create_task(self._resume(entry), name=f"override {entry.command.id}")
@@ -92,7 +96,7 @@ class Commander:
                 async for message in messages:
                     self._take(message.payload, group.create_task)
 
-    def _take(self, payload: bytes, start: Callable[[Coroutine[None, None, None]], object]) -> None:
+    def _take(self, payload: bytes, start: Callable[[Coroutine[None, None, object]], object]) -> None:
         """A message on the topic of commands."""
         try:
             command = wire.decode(Command, payload)
@@ -114,7 +118,23 @@ class Commander:
             self._tell(life, message=why)
             return
         self._waiting += 1
+        start(self._save())  # it is known from now on, so that a stop can't leave it without an end
         start(self._carry_out(life))
+
+    def _take_up(self) -> None:
+        """Tell the end of what a stop has caught before it was written, and ends that may have been told to nobody."""
+        self._waiting = 0
+        for step, expires in self.book.steps():
+            if step.step in BEFORE and not self.book.is_entered(step.id):
+                end = advance(Step(step.step), Event.REFUSE)
+                self.counts[COUNTED[end]] += 1
+                message = "the gateway was stopped before anything was written"
+                told = CommandStep(step.id, step.asset, step.point, end, self._clock.ms(), None, message, final=True)
+                self.book.tell(told, expires)
+                self._queue(told)
+            elif step.final and self._is_new:
+                self._queue(step)
+        self._is_new = False
 
     def _refusal(self, command: Command) -> str:
         """Why not to let a command wait at all."""

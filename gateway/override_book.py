@@ -120,6 +120,14 @@ class OverrideBook:
         told = self._told.get(command)
         return told.step if told else None
 
+    def steps(self) -> list[tuple[CommandStep, int]]:
+        """The last step of each command that is remembered, and when it expires."""
+        return [(told.step, told.expires) for told in self._told.values()]
+
+    def is_entered(self, command: str) -> bool:
+        """Whether a command has an entry."""
+        return command in self._overrides
+
     def tell(self, step: CommandStep, expires: int) -> None:
         """Remember the last step of a command."""
         told = self._told.get(step.id)
