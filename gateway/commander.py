@@ -59,9 +59,10 @@ class Commander:
         self, site: str, gateway: str, targets: Targets, *, bus: Bus, clock: Clock, book: OverrideBook | None = None
     ) -> None:
         self.book = book or OverrideBook()
-        names = ("received", "again", "undecodable", "untold", *COUNTED.values())
+        names = ("received", "again", "undecodable", "dropped", "untold", *COUNTED.values())
         self.counts = dict.fromkeys(names, 0)
-        """received (again: the same one once more), what became of them, steps that could not be told."""
+        """received (again: the same one once more), what became of them; dropped: messages that the full inbox did not
+        take; untold: steps that waited too long for the broker."""
         self._topics = wire.commands_topic(site, gateway), wire.results_topic(site, gateway)
         self._bus, self._clock, self._targets = bus, clock, targets
         self._carrier = Carrier(targets, self.book, clock, tell=self._tell, save=self._save)
@@ -95,6 +96,7 @@ class Commander:
             async with self._bus.subscribe(self._topics[0], limit=INBOX) as messages:
                 async for message in messages:
                     self._take(message.payload, group.create_task)
+                    self.counts["dropped"] = messages.dropped
 
     def _take(self, payload: bytes, start: Callable[[Coroutine[None, None, object]], object]) -> None:
         """A message on the topic of commands."""

@@ -5,8 +5,8 @@ whatever became of it. An entry goes when nothing is to be put back any more. Th
 one, brought to the disk, and put in its place, so that a crash or a power cut leaves one of the two. A file that can't
 be understood is put aside under another name and named in `problem`.
 
-Ids of commands are remembered while the command could still be carried out (until it expires), the newest some
-thousand at least; so a command that is delivered twice, a restart in between included, is carried out once.
+The newest ids of commands are remembered, on the disk while the command could still be carried out (until it expires);
+so a command that is delivered twice, a restart in between included, is carried out once.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ MAX_FILE = 50_000_000
 """Bytes; a longer file is none of ours."""
 REMEMBERED = 4096
 """Ids of commands."""
-FAR_TOO_MANY = 60_000
-"""More ids than that are remembered for nobody, expired or not."""
 DIRECTORY = "data/overrides"
 
 
@@ -160,11 +158,10 @@ class OverrideBook:
         return True
 
     def _forget(self, now: int) -> None:
-        """The oldest ids: those that could not be carried out any more, others only if there are far too many."""
-        surplus = len(self._told) - REMEMBERED
-        free = [id_ for id_, told in self._told.items() if id_ not in self._overrides]
-        old = [id_ for id_ in free if self._told[id_].expires <= now]
-        for id_ in old[:surplus] or (free[:1] if surplus > FAR_TOO_MANY else []):
+        """Forget the oldest id; one that could not be carried out any more, where there is such."""
+        free = [id_ for id_ in self._told if id_ not in self._overrides]
+        old = next((id_ for id_ in free if self._told[id_].expires <= now), None)
+        for id_ in [old] if old is not None else free[:1]:
             del self._told[id_]
 
 
