@@ -9,13 +9,14 @@ What is decided here, and why:
   the new one, there is nothing to take back;
 * putting back is checked in the same way, but is not held up by the conditions for writing: they guard a change, and
   this ends one;
-* what could not be put back stays in the book, to be tried again.
+* what could not be put back stays in the book, to be tried again: without a request while the device is known to be
+  down, and with little patience for its feedback, so that it keeps neither the line nor the device from others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from facility.clock import Clock
@@ -24,7 +25,7 @@ from facility.points import Feedback, Requirement
 from facility.readings import Quality, Value
 from facility.wire import Command
 from gateway.codec import decode
-from gateway.commands import Event, Life, Step, refusal
+from gateway.commands import LONGEST, Event, Life, Step, refusal
 from gateway.encoding import Encoded, encode, masks
 from gateway.modbus import REFUSALS
 from gateway.override_book import Override, OverrideBook
@@ -34,6 +35,8 @@ PACE = 0.25
 """Seconds between two looks at the same point."""
 BACK = 2.0
 """Seconds in which a device has to show what was written to it."""
+PATIENCE = 5.0
+"""Seconds in which a feedback point has to follow when something is put back once more."""
 UNTOUCHED = frozenset({1, 2, 3, 6})
 """Exception codes by which a device says that it has not done what it was asked."""
 
@@ -105,7 +108,7 @@ class Carrier:
         """An override is over, or could not be put back before."""
         life, again = Life(entry.command, Step(entry.step)), entry.step == Step.REVERT_FAILED
         self._on(life, Event.EXPIRE, quiet=again)
-        problem = await self._put_back(entry)
+        problem = await self._put_back(entry, patience=PATIENCE if again else LONGEST)
         if problem:
             entry.step, entry.until = Step.REVERT_FAILED, self._clock.ms()
             message = f"the value from before ({_shown(entry.was)}) is not back: {problem}"
@@ -252,10 +255,12 @@ class Carrier:
             self._on(life, Event.LOSE, message=f"{why}; the value from before ({was}) is not back: {problem}")
         await self._save()
 
-    async def _put_back(self, entry: Override) -> str:
+    async def _put_back(self, entry: Override, patience: float = LONGEST) -> str:
         """Write the value from before and check it; what went wrong, empty when nothing did."""
         try:
             target = self._targets.find(*entry.key)
+            if target.down:
+                return target.down
             place = target.register.written()
             if (place.table, place.address, place.words) != (entry.table, entry.address, len(entry.words)):
                 return f"the profile {target.unit.profile.id} writes it to another place now"
@@ -267,8 +272,10 @@ class Carrier:
             if not seen.met:
                 return f"read back: {seen.words}"
             feedback = target.register.writing.feedback if target.register.writing else None
-            if feedback and not (seen := await self._follows(target, feedback, entry.was)).met:
-                return f"{feedback.point} shows {seen.words} after {feedback.within:g} s"
+            if feedback:
+                feedback = replace(feedback, within=min(feedback.within, patience))
+                seen = await self._follows(target, feedback, entry.was)
+                return "" if seen.met else f"{feedback.point} shows {seen.words} after {feedback.within:g} s"
         except UnreachableError as error:
             return str(error)
         except DeviceError as error:

@@ -194,7 +194,8 @@ class Commander:
             return
         if step in COUNTED:
             self.counts[COUNTED[step]] += 1
-            log.info("command %s, %s of %s: %s %s", command.id, command.point, command.asset, step, message)
+            who = command.by + f" and {command.second}" * bool(command.second)
+            log.info("%s of %s by %s (%s): %s %s", command.point, command.asset, who, command.id, step, message)
         told = CommandStep(
             command.id, command.asset, command.point, step, self._clock.ms(), value, message, step in FINAL
         )

@@ -272,6 +272,20 @@ async def test_a_device_that_goes_away_in_the_middle_is_put_right_when_it_is_bac
         assert bench.commander.counts["revert_failed"] == bench.commander.counts["reverted"] == 1
 
 
+async def test_a_device_that_is_down_is_not_bothered_until_it_is_back() -> None:
+    async with a_bench() as bench:
+        end = await bench.do("setting", 60.0, ttl=10.0)
+        for at in (1.0, 2.0, 3.0):
+            bench.unit.failed(at, "no answer", 0.0)
+        asked = len(bench.press.asked)
+        assert "the device d1 is down: no answer" in (await bench.final(end.id)).message
+        await asyncio.sleep(500)
+        assert len(bench.press.asked) == asked
+        for _ in range(2):
+            bench.unit.succeeded(bench.unit.jobs[0], bench.clock.ms())
+        assert (await bench.final(end.id, within=70)).step == "reverted"
+
+
 async def test_an_override_ends() -> None:
     async with a_bench() as bench:
         end = await bench.do("valve", True, ttl=1800.0)
