@@ -235,6 +235,33 @@ async def test_a_driver_that_breaks_is_told_and_started_again_and_the_others_go_
     await running
 
 
+@pytest.mark.looptime
+async def test_commands_that_break_are_taken_up_again_and_the_drivers_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = MemoryBus()
+    gateway = Gateway(a_site(), "gw", a_catalog(), bus=bus, spool=MemorySpool(), clock=LoopClock(), version="1")
+    run, runs = gateway.commander.run, 0
+
+    async def broken() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise ZeroDivisionError("a bug")
+        await run()
+
+    monkeypatch.setattr(gateway.commander, "run", broken)
+    running = asyncio.create_task(gateway.run())
+    await asyncio.sleep(1)
+    assert gateway.crashes == 1
+    await asyncio.sleep(service.RESTART)
+    now = LoopClock().ms()
+    command = wire.Command("c1", "M-d1", "volts", 1.0, "ann", now, now + 1000)
+    await bus.publish(wire.commands_topic("s", "gw"), wire.encode(command))
+    await asyncio.sleep(1)
+    assert gateway.counters()["commands"]["refused"] == 1
+    gateway.stop()
+    await running
+
+
 def test_a_device_whose_profile_can_not_be_read_is_told_and_not_polled() -> None:
     registers = (Register("volts", Table.HOLDING, 0, "string", words=20),)
     wide = replace(POLLED, id="wide", registers=registers, limits=Limits(registers=16))
