@@ -66,26 +66,37 @@ class House:
     between: Between | None = None
     broker: Broker = field(default_factory=Broker)
     gateways: list[Gateway] = field(default_factory=list)
+    serves_all_gateways: bool = False
     ingest: Ingest | None = None
     rules: Rules | None = None
+    deps: Deps | None = None
     address: str = ""
     metrics: dict[str, Callable[[], Mapping[str, float]]] = field(default_factory=dict)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _parts: dict[str, AsyncExitStack] = field(default_factory=dict)
+    _turned: asyncio.Event = field(default_factory=asyncio.Event)
     _store: ReadingStore | None = None
     _records: Records | None = None
     _dead_letters: DeadLetters | None = None
 
     async def bus(self, role: str, *, last_will: Message | None = None) -> MqttBus:
-        """A connection of its own for a role; it stays until the house is left."""
+        """A connection of its own for a role; it stays until the role is ended or the house is left."""
         client = f"caretaker-{self.site.id}-{role}-{secrets.token_hex(4)}"
-        return await self.stack.enter_async_context(MqttBus(self.broker, client_id=client, will=last_will))
+        if role not in self._parts:
+            self._parts[role] = await self.stack.enter_async_context(AsyncExitStack())
+        return await self._parts[role].enter_async_context(MqttBus(self.broker, client_id=client, will=last_will))
 
     async def store(self) -> ReadingStore:
         """The readings store, opened once."""
         if self._store is None:
             self._store = await open_store(self.site.settings.readings, site=self.site, catalog=self.catalog)
             self.stack.push_async_callback(self._store.close)
+        return self._store
+
+    @property
+    def opened_store(self) -> ReadingStore | None:
+        """The readings store, if somebody opened it."""
         return self._store
 
     async def records(self) -> Records:
@@ -105,22 +116,45 @@ class House:
     def spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
         """Run a role until the house is left."""
         self.tasks[name] = asyncio.create_task(work, name=name)
+        self._turned.set()
 
     async def wait(self) -> None:
         """Wait until a role ends, which it does only by failing; raises what it raised."""
-        done, _ = await asyncio.wait(self.tasks.values(), return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-            raise RoleError(f"the role {task.get_name()} ended by itself")
+        while True:
+            self._turned.clear()
+            turned = asyncio.create_task(self._turned.wait(), name="roles changed")
+            try:
+                await asyncio.wait({turned, *self.tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                turned.cancel()
+            for name, task in self.tasks.items():
+                if task.done():
+                    task.result()
+                    raise RoleError(f"the role {name} ended by itself")
 
-    async def stop(self) -> None:
-        """Cancel the roles, the newest first, each given time to flush."""
-        for name, task in reversed(self.tasks.items()):
+    async def end(self, name: str) -> None:
+        """Cancel one role, given time to flush, and close its connections; the others go on."""
+        task = self.tasks.pop(name, None)
+        self._turned.set()
+        if task:
             task.cancel()
             with suppress(asyncio.CancelledError, asyncio.TimeoutError):
                 await asyncio.wait_for(task, 5)
             log.info("stopped %s", name)
-        self.tasks.clear()
+        if part := self._parts.get(name):
+            await part.aclose()
+
+    async def end_gateway(self, gateway: Gateway) -> int:
+        """Stop a gateway in order; how many batches stay in its spool unconfirmed."""
+        self.gateways.remove(gateway)
+        self.metrics.pop(f"gateway_{gateway.id}", None)
+        await self.end(gateway.id)
+        return gateway.status().spool_batches
+
+    async def stop(self) -> None:
+        """Cancel the roles, the newest first, each given time to flush."""
+        for name in reversed(list(self.tasks)):
+            await self.end(name)
 
 
 async def start_broker(house: House) -> None:
@@ -187,6 +221,7 @@ async def start_api(house: House) -> None:
     )
     if house.ingest:
         deps.gaps = house.ingest.gaps
+    house.deps = deps
     app = create_app(deps)
     answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     scheme = "https" if settings.tls_certificate else "http"
@@ -206,7 +241,8 @@ async def start_api(house: House) -> None:
 
 
 async def start_gateway(house: House) -> None:
-    """Every gateway of the site."""
+    """Every gateway of the site, also those that it comes to have later."""
+    house.serves_all_gateways = True
     for name in house.site.gateways:
         await start_one_gateway(house, name)
 

@@ -25,6 +25,7 @@ from ingest.accounting import Gap
 from ingest.deadletters import DeadLetters
 from ingest.store import ReadingStore
 from rules.commands import Commands
+from rules.notify import Routing
 from rules.records import Records
 from rules.rows import AlarmRow
 
@@ -71,6 +72,12 @@ class Deps:
         self.accounts = Accounts(self.records)
         self.gate = Gate(self.accounts, self.clock)
         self.board = Board(self._live_alarms, self.live, self.clock)
+
+    def adopt(self, site: Site, catalog: Catalog) -> None:
+        """Take over a changed site while serving: whoever looks next sees it, no client is cut."""
+        self.site, self.catalog = site, catalog
+        self.commands = Commands(self.records, Routing.of(site))
+        self.live.adopt(site, catalog)
 
     async def _live_alarms(self) -> Sequence[AlarmRow]:
         return await self.records.live_alarms(self.site.id)

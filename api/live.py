@@ -64,24 +64,34 @@ class LiveCache:
         self.listening = asyncio.Event()
         self.alarm_changes = 0
         self.counts = {"readings": 0, "older": 0, "historical": 0, "unknown": 0, "undecodable": 0, "alarms": 0}
-        self._site = site
         self._bus = bus
         self._clock = clock
         self._store = store
-        self._points = _points(site, catalog)
-        self._patience = _patience(site, catalog)
-        self._serving = {
-            # a gateway may be an asset of the site itself: then it speaks for itself
-            asset: {device.gateway for device in site.devices if device.asset == asset} | ({asset} & set(site.gateways))
-            for asset in site.assets
-        }
-        self._held: dict[str, dict[str, _Held]] = {asset: {} for asset in site.assets}
+        self._held: dict[str, dict[str, _Held]] = {}
         self._gateways: dict[str, tuple[Status, int]] = {}
         self._spoke: dict[str, int] = {}
         self._kept: deque[Event] = deque(maxlen=KEPT_ALARMS)
         self._told: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._epoch = f"{clock.ms():x}"
         self._lost_since: float | None = None
+        self.adopt(site, catalog)
+
+    def adopt(self, site: Site, catalog: Catalog) -> None:
+        """The site and its catalog from now on; values of what is no longer there are forgotten, clients stay."""
+        self._site = site
+        self._points = _points(site, catalog)
+        self._patience = _patience(site, catalog)
+        serving: dict[str, set[str]] = {asset: set() for asset in site.assets}
+        for device in site.devices:
+            serving[device.asset].add(device.gateway)
+        for name in site.gateways:
+            if name in serving:  # a gateway may be an asset of the site itself: then it speaks for itself
+                serving[name].add(name)
+        self._serving = serving
+        self._held = {
+            asset: {key: held for key, held in self._held.get(asset, {}).items() if key in points}
+            for asset, points in self._points.items()
+        }
 
     # -- asking ------------------------------------------------------------------------------------------------
 

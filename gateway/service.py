@@ -80,6 +80,11 @@ class Gateway:
         self._drivers.turn(served(site, catalog, gateway_id))
 
     @property
+    def id(self) -> str:
+        """As the site names it."""
+        return self._id
+
+    @property
     def drivers(self) -> tuple[Driver, ...]:
         """The drivers as they are now; `apply` changes them."""
         return self._drivers.current
