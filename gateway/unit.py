@@ -74,7 +74,7 @@ class Unit:
         self.timeout = device.line.timeout or profile.limits.timeout
         self.pace = timing(device.line, profile.limits)
         self.health = Health()
-        self.lessons = lessons or Lessons()
+        self.lessons = Lessons() if lessons is None else lessons
         self.is_new = True
         """Until the device has answered for the first time, and again after it was gone."""
         self.counts = {"requests": 0, "failures": 0, "overruns": 0, "refused": 0}
