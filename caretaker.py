@@ -66,7 +66,9 @@ def check(folder: Folder) -> None:
 def run(
     folder: Folder,
     roles: Annotated[str, typer.Option(help=f"some of {', '.join(ROLES)}, gateway:ID; comma between")] = "",
-    watch: Annotated[bool, typer.Option("--watch", help="reload by itself when a file of the folder changes")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="reload when a file of the folder changes / 目录变化时自动重新加载")
+    ] = False,
 ) -> None:
     """Run the named roles of a site (all, if none are named) until Ctrl-C."""
     whole = _load(folder)
@@ -94,7 +96,7 @@ async def _run(house: House, names: list[str], *, watch: bool) -> None:
 
 @app.command()
 def reload(folder: Folder) -> None:
-    """Have the running processes of a site on this machine take over its changed folder; exit 1 if one does not."""
+    """Apply an edited site folder to its running processes, only what changed / 让运行中的进程应用修改后的站点目录."""
     if not hasattr(signal, "SIGHUP"):
         _fail("this system has no SIGHUP: run with --watch instead")
     try:
@@ -110,13 +112,15 @@ def reload(folder: Folder) -> None:
 
 
 async def _ask_all(folder: Path, processes: list[Running]) -> bool:
-    """Ask them all, print what each says; whether all did it."""
-    answers = await asyncio.gather(*(ask(folder, process, SystemClock()) for process in processes))
-    for process, answer in zip(processes, answers, strict=True):
+    """One after the other until one refuses; print what each says; whether all did it."""
+    for process in processes:
+        answer = await ask(folder, process, SystemClock())
         typer.echo(f"process {process.pid} ({', '.join(process.roles)}):", err=bool(answer.problems))
         for line in answer.problems or answer.outcome.lines():
             typer.echo(f"  {line}", err=bool(answer.problems))
-    return not any(answer.problems for answer in answers)
+        if answer.problems:
+            return False
+    return True
 
 
 @app.command()

@@ -141,7 +141,8 @@ def on_hangup(reload: Callable[[], None]) -> None:
 
 
 def running(folder: Path) -> list[Running]:
-    """The processes of a site on this machine, the oldest first; files of those that are gone are swept away."""
+    """The processes of a site on this machine, in the order in which to ask them; files of those that are gone are
+    swept away."""
     found: list[Running] = []
     for file in sorted((folder / FOLDER).glob("*.json")):
         if file.name.endswith(".answer.json"):
@@ -153,7 +154,14 @@ def running(folder: Path) -> list[Running]:
         with suppress(OSError):
             file.unlink(missing_ok=True)
             file.with_suffix(".answer.json").unlink(missing_ok=True)
-    return sorted(found, key=lambda item: item.started)
+    return sorted(found, key=lambda item: (_rank(item), item.started))
+
+
+def _rank(process: Running) -> int:
+    """Who takes readings in first, who sends them last: nobody is sent what he does not know."""
+    if "ingest" in process.roles:
+        return 0
+    return 1 if {"rules", "api"} & {*process.roles} else 2
 
 
 async def ask(folder: Path, process: Running, clock: Clock, *, patience: float = PATIENCE) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,27 @@ async def until(condition) -> None:  # type: ignore[no-untyped-def]
     async with asyncio.timeout(2):
         while not condition():
             await asyncio.sleep(0)
+
+
+def test_a_changed_site_is_taken_over_and_what_stays_keeps_its_values_and_clients(folder: Path) -> None:
+    site, catalog = small_site(folder)
+    cache = LiveCache(site, catalog, bus=MemoryBus(), clock=HeldClock())
+    cache.take(batch(1, NOW, 7.0))
+    with cache.fanout.subscribe() as client:
+        lift = site.assets["EL-01"]
+        assets = {**site.assets, "EL-77": replace(lift, id="EL-77")}
+        cache.adopt(replace(site, assets=assets, devices=()), catalog)
+        found = cache.reading(*FLOOR)
+        assert found
+        assert found.value == 7.0
+        cache.take(
+            Message(readings_topic("tower", "gw-1"), encode(Batch("b", 2, [Sample("EL-77", NOW, {"car.floor": 5.0})])))
+        )
+        assert [reading.asset for reading in cache.latest(["EL-77"])] == ["EL-77"]
+        assert not client.cut
+        cache.adopt(replace(site, assets={"EL-77": assets["EL-77"]}, devices=()), catalog)
+        assert cache.reading(*FLOOR) is None
+        assert cache.latest(["EL-01"]) == []
+        assert [reading.asset for reading in cache.latest()] == ["EL-77"]
+        cache.take(batch(3, NOW + 1, 8.0))
+        assert cache.counts["unknown"] == 1

@@ -14,23 +14,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
+from api.accounts import Accounts
+from api.auth import Role as Rights
 from caretaker_reload import Devices, frozen, judged_otherwise, reload
 from caretaker_roles import House, RoleError, open_house
 from caretaker_running import FOLDER, Running, ask, running
 from caretaker_site import Whole, load_whole
 from facility.clock import SystemClock
+from facility.config import load_site
 from facility.errors import ConfigError
 from facility.readings import Quality
 from facility.settings import ApiSettings, SpoolSettings
+from rules.records import open_records
 from tests.gateway.plant import raw_server
 from tests.services.hook import a_hook
 from tests.services.waiting import until
 from tests.system.crew import ROOT, Role
 from tests.system.small_house import FILES, GATEWAY, Box, SmallHouse, small_house
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(300)]
 
 LIFT = "  - {{id: {0}, class: elevator, labels: {{zh: 电梯, en: Lift}}}}\n"
 BOX = "  - {{id: {0}, profile: box, asset: {1}, gateway: gw-1, port: {2}, speedup: 10}}\n"
@@ -56,13 +61,13 @@ def append(file: Path, text: str) -> None:
     file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
-async def caretaker(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+async def caretaker(*arguments: str) -> tuple[int, str, str]:
     """Run the program to its end: exit code, what it printed, and what it complained of."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "caretaker", *arguments, cwd=ROOT, env={**os.environ, "COLUMNS": "300"},
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await process.communicate(stdin.encode())
+    out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
@@ -90,6 +95,16 @@ class Site:
                 await asyncio.sleep(0.05)
 
 
+async def a_token(folder: Path) -> str:
+    """Of a new user, written into the records of the site beside the process that runs."""
+    settings = load_site(folder)[0].settings.records
+    clock = SystemClock()
+    async with open_records(settings, folder) as records:
+        accounts = Accounts(records)
+        user = await accounts.add("ann", Rights.VIEWER, language="en", password_hash="x", at=clock.ms(), actor="test")
+        return await accounts.add_token(user, "test", clock.ms(), expires=clock.ms() + 3_600_000, actor="test")
+
+
 @asynccontextmanager
 async def a_running_site(folder: Path, *options: str) -> AsyncIterator[Site]:
     boxes = [Box(), Box(), Box()]
@@ -110,10 +125,7 @@ async def a_running_site(folder: Path, *options: str) -> AsyncIterator[Site]:
         try:
             address = re.search(r"; (http://\S+)", role.text())
             assert address
-            assert (await caretaker("user", "add", str(folder), "ann", "--password-stdin", stdin="long-enough-1\n"))[
-                0
-            ] == 0
-            token = (await caretaker("token", "add", str(folder), "ann"))[1].strip()
+            token = await a_token(folder)
             headers = {"authorization": f"Bearer {token}"}
             async with httpx.AsyncClient(base_url=address[1], headers=headers, timeout=10) as http:
                 site = Site(folder, role, boxes, [one, two, three], http)
@@ -209,6 +221,16 @@ async def test_processes_that_are_gone_are_swept_away_and_one_that_is_silent_is_
     assert not list(place.iterdir())
     gone = Running(4_000_000, 1.0, [])
     assert (await ask(tmp_path, gone, SystemClock())).problems == ["it has just ended"]
+
+
+def test_gateways_are_asked_last_and_ingest_first(tmp_path: Path) -> None:
+    place = tmp_path / FOLDER
+    place.mkdir(parents=True)
+    me = os.getpid()
+    started = psutil.Process(me).create_time()
+    for name, roles in (("a", ["gateway:gw-1"]), ("b", ["api"]), ("c", ["ingest", "gateway"])):
+        (place / f"{name}.json").write_text(json.dumps({"pid": me, "started": started, "roles": roles}))
+    assert [process.roles[0] for process in running(tmp_path)] == ["ingest", "api", "gateway:gw-1"]
 
 
 # --- in one process: what stays
