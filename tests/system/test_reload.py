@@ -19,9 +19,9 @@ import pytest
 
 from api.accounts import Accounts
 from api.auth import Role as Rights
-from caretaker_reload import Devices, frozen, judged_otherwise, reload
+from caretaker_reload import Devices, Outcome, frozen, judged_otherwise, reload
 from caretaker_roles import House, RoleError, open_house
-from caretaker_running import FOLDER, Running, ask, running
+from caretaker_running import FOLDER, Reloader, Running, ask, running
 from caretaker_site import Whole, load_whole
 from facility.clock import SystemClock
 from facility.config import load_site
@@ -221,6 +221,58 @@ async def test_processes_that_are_gone_are_swept_away_and_one_that_is_silent_is_
     assert not list(place.iterdir())
     gone = Running(4_000_000, 1.0, [])
     assert (await ask(tmp_path, gone, SystemClock())).problems == ["it has just ended"]
+
+
+async def test_what_breaks_in_the_middle_is_told_and_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, devices="devices: []\n", people="channels: []\n")
+
+    async def broken(_: Whole) -> Outcome:
+        raise RuntimeError("a defect")
+
+    reloader = Reloader(tmp_path, broken, SystemClock())
+    serving = asyncio.create_task(reloader.serve())
+    for _ in range(2):
+        reloader.asked.set()
+        await until(lambda: not reloader.asked.is_set())
+        place = tmp_path / FOLDER / f"{os.getpid()}.answer.json"
+        await until(place.exists, limit=20)
+        assert "RuntimeError: a defect; the change may be applied in part" in place.read_text()
+        place.unlink()
+    assert not serving.done()
+    serving.cancel()
+    assert "a defect" in caplog.text
+
+
+TERMINAL = """\
+import asyncio, fcntl, signal, termios
+from caretaker_running import on_hangup
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+async def main():
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    on_hangup(lambda: print("reload", flush=True))
+    print("there", flush=True)
+    await ended.wait()
+    print("ended", flush=True)
+asyncio.run(main())
+"""
+
+
+async def test_a_hangup_reloads_but_one_of_the_terminal_that_is_gone_ends() -> None:
+    ours, theirs = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", TERMINAL, cwd=ROOT, stdin=theirs, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    os.close(theirs)
+    assert process.stdout
+    assert await process.stdout.readline() == b"there\n"
+    process.send_signal(signal.SIGHUP)
+    assert await process.stdout.readline() == b"reload\n"
+    os.close(ours)
+    assert await process.stdout.readline() == b"ended\n"
+    assert await process.wait() == 0
 
 
 def test_gateways_are_asked_last_and_ingest_first(tmp_path: Path) -> None:
