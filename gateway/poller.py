@@ -111,13 +111,15 @@ class ModbusPoller:
         retry = job.unit.health.retry_at
         if job.unit.health.state is State.DOWN:
             retry = max(retry, self._probe_at)
-        return max(following, retry)
+        return max(following, retry, now + self._connection.quarantine(job.unit.device.unit))
 
     async def _poll(self, job: Job, sink: Sink) -> None:
         unit = job.unit
         began = self._clock.monotonic()
         if began < unit.health.retry_at or (unit.health.state is State.DOWN and began < self._probe_at):
             return
+        if self._connection.quarantine(unit.device.unit) > 0:
+            return  # the others do not wait for it
         try:
             answered = await self._blocks(job, sink)
         except DeviceError as error:
