@@ -125,29 +125,56 @@ def joined(folder: Path, devices: int) -> Iterator[tuple[str, list[str]]]:
         yield str(port.path), bus.paths
 
 
+class _Door(asyncio.Protocol):
+    """One connection to a TCP port; `hear` is told what comes and how to say something to it."""
+
+    def __init__(self, hear: Callable[[bytes, Hear], object], doors: set[asyncio.Transport]) -> None:
+        self._hear = hear
+        self._doors = doors
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._doors.add(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Something comes."""
+        self._hear(data, self._transport.write)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is closed."""
+        self._doors.discard(self._transport)
+
+
+@asynccontextmanager
+async def _listening(
+    hear: Callable[[bytes, Hear], object], doors: set[asyncio.Transport] | None = None
+) -> AsyncIterator[int]:
+    doors = set() if doors is None else doors
+    server = await asyncio.get_running_loop().create_server(lambda: _Door(hear, doors), "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for door in list(doors):
+            door.abort()
+        await server.wait_closed()
+        await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def converter(devices: int) -> AsyncIterator[tuple[int, list[str]]]:
     """A serial device server, RTU frames over TCP: (its TCP port, the paths of the devices behind it)."""
-    writers: set[asyncio.StreamWriter] = set()
+    doors: set[asyncio.Transport] = set()
 
     def answered(data: bytes) -> None:
-        for writer in writers:
-            writer.write(data)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.add(writer)
-        while data := await reader.read(4096):
-            bus.ask(data)
-        writers.discard(writer)
-        writer.close()
+        for door in doors:
+            door.write(data)
 
     with closing(Bus(devices, answered)) as bus:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        try:
-            yield server.sockets[0].getsockname()[1], bus.paths
-        finally:
-            server.close()
-            await server.wait_closed()
+        async with _listening(lambda data, _say: bus.ask(data), doors) as port:
+            yield port, bus.paths
 
 
 Piece = bytes | tuple[float, bytes]
@@ -190,18 +217,8 @@ def played(folder: Path, play: Play) -> Iterator[tuple[Port, Player]]:
 async def played_over_tcp(play: Play) -> AsyncIterator[tuple[int, Player]]:
     """The same behind a TCP port."""
     player = Player(play)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(4096):
-            player.hear(data, writer.write)
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1], player
-    finally:
-        server.close()
-        await server.wait_closed()
+    async with _listening(player.hear) as port:
+        yield port, player
 
 
 def sealed(frame: bytes) -> bytes:
