@@ -148,9 +148,10 @@ class _Door(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def _listening(
+async def listening(
     hear: Callable[[bytes, Hear], object], doors: set[asyncio.Transport] | None = None
 ) -> AsyncIterator[int]:
+    """A TCP port; `doors` are its connections. Yields its number."""
     doors = set() if doors is None else doors
     server = await asyncio.get_running_loop().create_server(lambda: _Door(hear, doors), "127.0.0.1", 0)
     try:
@@ -173,7 +174,7 @@ async def converter(devices: int) -> AsyncIterator[tuple[int, list[str]]]:
             door.write(data)
 
     with closing(Bus(devices, answered)) as bus:
-        async with _listening(lambda data, _say: bus.ask(data), doors) as port:
+        async with listening(lambda data, _say: bus.ask(data), doors) as port:
             yield port, bus.paths
 
 
@@ -217,7 +218,7 @@ def played(folder: Path, play: Play) -> Iterator[tuple[Port, Player]]:
 async def played_over_tcp(play: Play) -> AsyncIterator[tuple[int, Player]]:
     """The same behind a TCP port."""
     player = Player(play)
-    async with _listening(player.hear) as port:
+    async with listening(player.hear) as port:
         yield port, player
 
 
