@@ -195,6 +195,7 @@ async def start_api(house: House) -> None:
         answered.set_result(f"{scheme}://{host}:{port}")
 
     house.spawn("live", live.run())
+    house.spawn("commands", deps.commander.run())
     certificate = house.site.path(settings.tls_certificate) if settings.tls_certificate else None
     key = house.site.path(settings.tls_key) if settings.tls_key else None
     house.spawn("api", serve(app, settings.host, settings.port, ready=ready, certificate=certificate, key=key))

@@ -52,7 +52,8 @@ async def stream(
         str | None, Header(max_length=64, description="alarms after this one are sent first")
     ] = None,
 ) -> EventStream:
-    """`readings` (what changed of one asset), `alarm` (one transition; it has an id), `gateway` (one came or went).
+    """`readings` (what changed of one asset), `alarm` (one transition; it has an id), `gateway` (one came or went),
+    `command` (one has come further).
 
     After a pause send `Last-Event-ID`: missed alarms come first. When they can't be told, a `resync` event says: read
     the alarm list anew. A client that does not keep up gets `cut` with the reason `slow` and is closed.

@@ -14,6 +14,7 @@ from facility.assets import Asset, Device
 from facility.classfile import AssetClass
 from facility.points import Kind, Point, Profile, Register, State, Writing
 
+MAX_NUMBER = 1e300
 MAX_TTL_S = 31_536_000.0
 """No override stands longer than a year, where its profile says nothing."""
 
@@ -60,8 +61,8 @@ def wanted(target: Target, value: object) -> float | int | bool:
     """
     if isinstance(value, str):
         return _by_code(target, value)
-    if not isinstance(value, (bool, int, float)) or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError(f"{target.point.key}: {value!r} is no value")
+    if not isinstance(value, (bool, int, float)) or not abs(value) <= MAX_NUMBER:  # NaN is not either
+        raise ValueError(f"{target.point.key} can't be set to that: it is no number that a device could have")
     if target.point.kind is Kind.DISCRETE:
         return _switch(target, value)
     if isinstance(value, bool):
@@ -125,7 +126,8 @@ def _by_code(target: Target, code: str) -> int | bool:
 def _switch(target: Target, value: float | bool) -> bool:
     if value not in (0, 1):
         raise ValueError(f"{target.point.key} is on or off: true or false, not {value:g}")
-    if target.choices and int(value) not in {state.number for state in target.choices}:
+    listed = {state.number for state in target.choices} if target.point.states else {int(value)}
+    if int(value) not in listed or not _is_within(target.writing, value):
         raise ValueError(f"{target.point.key}: {bool(value)} may not be written")
     return bool(value)
 

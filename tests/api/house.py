@@ -197,13 +197,17 @@ _PREPARED: list[_Prepared] = []
 
 @asynccontextmanager
 async def a_house(
-    folder: Path, *, site_folder: Path | None = None, clock: HeldClock | None = None
+    folder: Path,
+    *,
+    site_folder: Path | None = None,
+    loaded: tuple[Site, Catalog] | None = None,
+    clock: HeldClock | None = None,
 ) -> AsyncIterator[House]:
     """A house with its users (one a role, named after it), nothing published yet, the live cache not running."""
     clock = clock or HeldClock()
     if not _PREPARED:
         _PREPARED.append(await _prepare(folder / "prepared"))
-    site, catalog = load_site(site_folder, env={}) if site_folder else small_site(folder)
+    site, catalog = loaded or (load_site(site_folder, env={}) if site_folder else small_site(folder))
     bus, store = MemoryBus(), MemoryStore(catalog)
     routing = Routing.of(site)
     letters = DeadLetters(":memory:")
