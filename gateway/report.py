@@ -16,10 +16,11 @@ from operator import ne
 from typing import Any
 
 from facility.points import Kind, Point
+from facility.presence import HEARTBEAT_MS
 from facility.readings import Quality, Value
 from gateway.codec import Block
 
-HEARTBEAT = 300_000
+HEARTBEAT = HEARTBEAT_MS
 """Milliseconds after which an unchanged value is told again."""
 FORGOTTEN = -1
 """The instant of a value that has to be told again, whatever it is."""

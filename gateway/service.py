@@ -16,6 +16,7 @@ from facility.clock import Clock
 from facility.config import Site
 from facility.errors import BusError
 from facility.points import Point, Profile
+from facility.presence import STATUS
 from facility.wire import DeviceStatus, Status
 from gateway.driver import Driver
 from gateway.health import State
@@ -28,8 +29,6 @@ from gateway.unit import Unit
 
 log = logging.getLogger(__name__)
 
-STATUS = 10.0
-"""Seconds between statuses; a change of a device is told within one."""
 AGAIN = 5.0
 """Seconds between two times of telling everything again."""
 RESTART = 5.0

@@ -12,6 +12,7 @@ from facility.bus import MemoryBus
 from facility.catalog import Catalog
 from facility.config import Site
 from facility.hardware import On
+from facility.presence import Presence
 from facility.readings import Quality, Sample, Value
 from facility.wire import DeviceStatus
 from gateway.service import Gateway
@@ -115,7 +116,7 @@ async def staged(site: Site, catalog: Catalog, *devices: str, judged: tuple[str,
 async def _tell(stage: Stage, site: str, name: str) -> None:
     """The gateway's status every second, as it tells it of each change, and a tick of the rules."""
     clock = LoopClock()
-    health = GatewayHealth(site, [name], clock.ms())
+    health = GatewayHealth(site, {name: Presence(clock.ms())})
     while True:
         status = wire.encode(stage.gateway.status())
         stage.judge(health.hear(wire.status_topic(site, name), status, clock.ms()))
