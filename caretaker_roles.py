@@ -215,7 +215,13 @@ async def start_one_gateway(house: House, name: str) -> None:
     settings = house.site.settings.spool
     boot = new_boot()
     file = house.site.path(settings.directory) / f"{name}.sqlite"
-    spool = FileSpool(file, limit=settings.megabytes * 1_000_000, synchronous=settings.synchronous)
+    spool = FileSpool(
+        file,
+        limit=settings.megabytes * 1_000_000,
+        days=settings.days,
+        synchronous=settings.synchronous,
+        clock=house.clock,
+    )
     last_will = will(house.site.id, name, boot)
     bus: Bus = await house.bus(name, last_will=last_will)
     if house.between:

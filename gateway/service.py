@@ -200,9 +200,7 @@ class Gateway:
         return True
 
     def _problem(self) -> str:
-        if self._spool.problem:
-            return self._spool.problem
-        return "the spool is nearly full: its oldest batches will be given up" if self._spool.near_full else ""
+        return self._spool.problem or self._spool.warning
 
     def _build(self) -> tuple[Driver, ...]:
         """The drivers of this gateway's devices; a device that can't be built is told in the status."""
