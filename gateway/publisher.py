@@ -7,10 +7,11 @@ A batch goes through four stations, and leaves each only when the next has it:
 * spooled: it is on disk;
 * in flight: published, its confirmation is awaited. At most `WINDOW` batches are in flight; that is the back-pressure.
 
-What is spooled and not in flight waits. It is fetched from the spool again, oldest first, at a bounded rate and in at
-most half of the window, so that live batches go first. A batch comes back to waiting when it was not confirmed in
-`RESEND` seconds, when it could not be published, and when the broker was gone meanwhile. A batch that is older than
-`HISTORY` seconds or of an earlier start is marked `hist` when it is sent.
+What is spooled and not in flight waits. It is fetched from the spool again, oldest first, at a bounded rate, in at most
+half of the window, and so few bytes at a time that a live batch behind them is not long on a slow line: live goes
+first. A batch comes back to waiting when it was not confirmed in `RESEND` seconds, when it could not be published, and
+when the broker was gone meanwhile. A batch that is older than `HISTORY` seconds or of an earlier start is marked `hist`
+when it is sent.
 
 When confirmations stay out, nobody is storing: the window shrinks to `PROBE` batches, which are sent again every 2 s,
 later every 30 s, so that a night without ingest does not fill the broker. Each confirmation doubles the window again.
@@ -46,8 +47,10 @@ RESEND = 10.0
 SILENCE = (2.0, 30.0)
 """Seconds between attempts while nobody confirms: the first, and the longest."""
 HISTORY = 60.0
-RATE = 100
+RATE = 400
 """Waiting batches sent per second, at most."""
+CROWD = 262_144
+"""Bytes of waiting batches in flight from which on no more are sent: half a second of a line of 5 Mbit/s."""
 GATHERED = 16_000_000
 """Bytes of sealed batches that may wait for a spool that hangs; beyond that the oldest are given up."""
 
@@ -63,9 +66,13 @@ class _Envelope(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class _Flight:
-    """A published batch. `until` is when it is sent again, infinite while the broker has not taken it."""
+    """A published batch. `until` is when it is sent again, infinite while the broker has not taken it.
+
+    `waited`: its bytes, if it went out behind the live ones; else 0.
+    """
 
     id: int
+    waited: int = 0
     until: float = float("inf")
 
 
@@ -166,17 +173,17 @@ class Publisher:
             if not self._bus.connected:
                 continue
             if len(self._flights) < self._window:
-                self._send(entry, entry.payload)
+                self._send(entry, entry.payload, waited=0)
             elif self._group and self._telling < WINDOW:
                 self._telling += 1
                 self._group.create_task(self._tell(entry))
         if self.waiting:
             self._room.set()
 
-    def _send(self, entry: Entry, payload: bytes) -> None:
+    def _send(self, entry: Entry, payload: bytes, *, waited: int) -> None:
         if self._group is None:
             return
-        flight = self._flights[entry.boot, entry.seq] = _Flight(entry.id)
+        flight = self._flights[entry.boot, entry.seq] = _Flight(entry.id, waited)
         self._group.create_task(self._publish(entry, flight, payload))
 
     async def _publish(self, entry: Entry, flight: _Flight, payload: bytes) -> None:
@@ -293,11 +300,12 @@ class Publisher:
                 self._cursor = entry.id
                 if (entry.boot, entry.seq) not in self._flights:
                     self.counts["resent"] += 1
-                    self._send(entry, self._as_sent_now(entry))
+                    self._send(entry, self._as_sent_now(entry), waited=entry.size)
                     await self._clock.sleep(1 / RATE)
 
     def _has_room(self) -> bool:
-        return len(self._flights) < max(1, self._window // 2)
+        few = len(self._flights) < max(1, self._window // 2)
+        return few and sum(flight.waited for flight in self._flights.values()) < CROWD
 
     def _as_sent_now(self, entry: Entry) -> bytes:
         if entry.boot == self.boot and self._clock.ms() - entry.at < HISTORY * 1000:

@@ -12,7 +12,7 @@ from facility import wire
 from facility.bus import MemoryBus, Message
 from facility.errors import BusError
 from facility.readings import Quality
-from gateway.publisher import BATCH, GATHERED, LINGER, PROBE, WINDOW, Publisher
+from gateway.publisher import BATCH, CROWD, GATHERED, LINGER, PROBE, WINDOW, Publisher
 from gateway.spool import Entry, MemorySpool, Spool
 from tests.gateway.plant import LoopClock
 
@@ -238,6 +238,54 @@ async def test_batches_of_an_earlier_start_go_out_as_history_under_their_own_num
     }  # fmt: skip
     assert publisher.sent == 1
     assert spool.batches == 0
+
+
+@pytest.mark.looptime
+async def test_what_waits_goes_out_under_the_name_that_the_site_has_now() -> None:
+    spool, bus = MemorySpool(), Broker()
+    bus.there = False
+    async with publishing(spool, bus, boot="old") as (publisher, _):
+        await tell(publisher, range(3))
+    bus.there = True
+    renamed = Publisher("another-site", "another-gateway", "new", bus=bus, spool=spool, clock=LoopClock())
+    topic = wire.readings_topic("another-site", "another-gateway")
+    async with bus.subscribe(topic) as heard:
+        running = asyncio.create_task(renamed.run())
+        await asyncio.sleep(5)
+        batches = [wire.decode(wire.Batch, message.payload) for _ in range(3) if (message := heard.take_nowait())]
+        running.cancel()
+        await asyncio.wait([running])
+    assert [(batch.boot, batch.seq, batch.hist) for batch in batches] == [("old", seq, True) for seq in (1, 2, 3)]
+    assert spool.batches == 3
+
+
+@pytest.mark.looptime
+async def test_large_batches_of_history_do_not_crowd_the_way() -> None:
+    class Slow(Broker):
+        """A line of 5 Mbit/s, one after the other, and how much of it is queued."""
+
+        free = 0.0
+        behind = 0.0
+
+        async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+            now = asyncio.get_running_loop().time()
+            if topic == TOPIC and self.there:
+                self.free = max(self.free, now) + len(payload) / 625_000
+                self.behind = max(self.behind, self.free - now)
+                await asyncio.sleep(self.free - now)
+            await super().publish(topic, payload, retain=retain)
+
+    spool, bus = MemorySpool(), Slow()
+    async with publishing(spool, bus) as (publisher, ingest):
+        bus.there = False
+        for value in range(100):
+            publisher.add("A", LoopClock().ms(), {"p": value, "q": "x" * (BATCH - 1_000)}, {})
+            await asyncio.sleep(1)
+        bus.there = True
+        await asyncio.sleep(100)
+    assert ingest.values() == list(range(100))
+    assert spool.batches == 0
+    assert bus.behind < 2 * CROWD / 625_000
 
 
 @pytest.mark.looptime
