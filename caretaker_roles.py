@@ -26,7 +26,7 @@ from facility.errors import CaretakerError
 from facility.hardware import Control
 from facility.mqtt_bus import Broker, MqttBus
 from facility.wire import Batch
-from gateway.file_spool import FileSpool
+from gateway.file_spool import FileSpool, left_behind
 from gateway.service import Gateway, new_boot, will
 from ingest.deadletters import DeadLetters
 from ingest.open import open_store
@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 VERSION = "0.1.0"
 DEAD_LETTERS = "data/deadletters.sqlite"
+ADOPT = "in site.yaml, or rename the file to a gateway that has none"
 Observer = Callable[[str, Batch, int], None]
 Between = Callable[[str, Bus, Message], Bus]
 """(gateway, its connection, its last will) -> the connection that it is given instead."""
@@ -206,6 +207,9 @@ async def start_api(house: House) -> None:
 
 async def start_gateway(house: House) -> None:
     """Every gateway of the site."""
+    folder = house.site.path(house.site.settings.spool.directory)
+    for path, batches in left_behind(folder, house.site.gateways):
+        log.warning("%s: %d batches wait for a gateway that the site does not have; name it %s", path, batches, ADOPT)
     for name in house.site.gateways:
         await start_one_gateway(house, name)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -41,6 +42,22 @@ ON CONFLICT (boot) DO UPDATE SET batches = batches + 1, readings = readings + ex
 """What was ever put in, by boot: the other side of the account that the store gives, exact over every crash."""
 _BY_SEQ = " WHERE boot = ? AND seq BETWEEN ? AND ?"
 _BY_ID = " WHERE id <= ?"
+
+
+def left_behind(folder: Path, gateways: Collection[str]) -> list[tuple[Path, int]]:
+    """Spool files of gateways that the site does not have (any more), and how many batches wait in each for nobody."""
+    found = []
+    for path in sorted(folder.glob("*.sqlite")):
+        if path.stem in gateways:
+            continue
+        try:
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as sql:
+                (batches,) = sql.execute("SELECT count(*) FROM batch").fetchone()
+        except sqlite3.Error:
+            continue  # none of ours, or in use: then somebody does send what is in it
+        if batches:
+            found.append((path, batches))
+    return found
 
 
 class FileSpool:

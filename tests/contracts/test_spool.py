@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facility.errors import StoreError
-from gateway.file_spool import FileSpool
+from gateway.file_spool import FileSpool, left_behind
 from gateway.spool import OVERHEAD, Entry, MemorySpool, Spool
 from tests.gateway.plant import LoopClock
 
@@ -218,6 +218,21 @@ async def test_more_at_once_than_fits_keeps_the_newest(spool: Spool) -> None:
     assert spool.bytes <= spool.limit
     assert await numbers(spool) == [("b1", seq) for seq in range(101, 201)]
     assert spool.shed == 1_000
+
+
+async def test_what_a_gateway_that_is_gone_has_left_behind_is_found(tmp_path: Path) -> None:
+    for name, batches in (("gw-1", 1), ("gw-old", 3), ("gw-empty", 0)):
+        spool = await reopened(tmp_path / f"{name}.sqlite")
+        await spool.append([an_entry(seq) for seq in range(1, batches + 1)])
+        await spool.close()
+    (tmp_path / "notes.sqlite").write_bytes(b"none of ours" * 100)
+    assert left_behind(tmp_path, ["gw-1"]) == [(tmp_path / "gw-old.sqlite", 3)]
+    assert left_behind(tmp_path / "nowhere", []) == []
+    # and it can be taken over under any name
+    (tmp_path / "gw-old.sqlite").rename(tmp_path / "gw-2.sqlite")
+    spool = await reopened(tmp_path / "gw-2.sqlite")
+    assert await numbers(spool) == [("b1", 1), ("b1", 2), ("b1", 3)]
+    await spool.close()
 
 
 async def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
