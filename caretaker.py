@@ -21,6 +21,7 @@ import api.cli
 import dashboards.cli
 import gateway.cli
 import gateway.import_cli
+import gateway.probe_cli
 import simulators.cli
 import simulators.replay.cli
 from caretaker_demo import DEMO_SITE, Demo, Options, conclude, open_demo, play, scenario_file
@@ -205,6 +206,7 @@ def _until_stopped(work: Callable[[], Coroutine[None, None, None]]) -> None:
 
 
 app.command("plan")(gateway.cli.plan)
+app.command("probe")(gateway.probe_cli.probe_device)
 app.command("record")(gateway.cli.record)
 app.command("simulate")(simulators.cli.simulate)
 app.command("replay")(simulators.replay.cli.replay)
