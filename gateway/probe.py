@@ -127,7 +127,10 @@ def _spoken(row: Row, language: str) -> str:
     if point.kind in (Kind.ENUM, Kind.DISCRETE):
         state = point.states.get(int(value))
         return f"{state.label.to(language)} ({int(value)})" if state else str(int(value))
-    return f"{value:.10g} {symbol(point.unit)}".rstrip()
+    digits = (
+        7 if row.register.type in ("float16", "float32") else 10
+    )  # what a float32 has; a counter of 32 bits has ten
+    return f"{value:.{digits}g} {symbol(point.unit)}".rstrip()
 
 
 def _why(row: Row) -> str:

@@ -172,6 +172,32 @@ def test_phases_are_told_by_their_names_and_a_power_that_may_be_either_is_left_o
     assert {item.point for item in found.items} == {"p.l1", "p.l2", "p.l3", "p.total"}
 
 
+def test_a_three_phase_meter_by_the_names_of_its_values() -> None:
+    kinds = {
+        "voltage": ("V", "abc"), "current": ("A", "abc"), "power": ("W", "abc"), "power_factor": ("%", "abc"),
+        "energy": ("kWh", "abc"),
+    }  # fmt: skip
+    sensors = [
+        sensor(f"{kind}_{phase}", device_class=kind, unit_of_measurement=unit)
+        for kind, (unit, phases) in kinds.items()
+        for phase in phases
+    ]
+    whole = {"power": "W", "power_factor": "%", "energy": "kWh"}
+    sensors += [sensor(kind, device_class=kind, unit_of_measurement=unit) for kind, unit in whole.items()]
+    sensors += [sensor("produced_energy", device_class="energy", unit_of_measurement="kWh")]
+    sensors += [sensor("energy_produced_b", device_class="energy", unit_of_measurement="kWh")]
+    found = of(*sensors)
+    assert not found.refused
+    assert {item.entity.rpartition(" ")[2]: item.point for item in found.items} == {
+        "voltage_a": "u.l1n", "voltage_b": "u.l2n", "voltage_c": "u.l3n", "current_a": "i.l1", "current_b": "i.l2",
+        "current_c": "i.l3", "power_a": "p.l1", "power_b": "p.l2", "power_c": "p.l3", "power": "p.total",
+        "power_factor_a": "pf.l1", "power_factor_b": "pf.l2", "power_factor_c": "pf.l3", "power_factor": "pf",
+        "energy_a": "e.import.l1", "energy_b": "e.import.l2", "energy_c": "e.import.l3", "energy": "e.import",
+        "produced_energy": "e.export", "energy_produced_b": "e.export.l2",
+    }  # fmt: skip
+    assert {item.scale for item in found.items if item.point.startswith("pf")} == {0.01}
+
+
 def test_words_as_a_template_makes_them() -> None:
     door = {"component": "binary_sensor", "device_class": "door"}
     found = of(sensor("d", **door, payload_on="True", payload_off="False", value_template="{{ value_json.o }}"))
