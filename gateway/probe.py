@@ -7,13 +7,15 @@ request does not end it; a device that has never said a word is left after three
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from statistics import median
 
+from facility.assets import Device
 from facility.errors import DeviceError
-from facility.points import Kind, Point, Register, Table
+from facility.points import Kind, Point, Profile, Register, Table
 from facility.readings import Quality, Value
 from facility.units import symbol
 from gateway.modbus import DEAD, REFUSALS, ModbusConnection
@@ -69,6 +71,19 @@ async def probe(reader: DeviceReader, points: Mapping[str, Point]) -> Probed:
             if _hopeless(found, answer):
                 break
     return found
+
+
+async def strange(connection: ModbusConnection, device: Device, profile: Profile) -> AsyncIterator[str]:
+    """What a device does not show of what identifies the profile's map: it is of another map, or another version."""
+    home = Counter(register.table for register in profile.registers).most_common(1)[0][0]
+    for address, word in profile.identity.items():
+        try:
+            data = await connection.read(device.id, device.unit, Read(home, address, 1, ()), profile.limits.timeout)
+        except DeviceError as error:
+            yield f"{home} {address} should be {word:04x}, which identifies {profile.id}: {error}"
+            continue
+        if int.from_bytes(data, "big") != word:
+            yield f"{home} {address} is {data.hex()}, not {word:04x}: this is no {profile.id}, or another version of it"
 
 
 def _hopeless(found: Probed, answer: Answer) -> bool:

@@ -17,7 +17,7 @@ from facility.errors import ConfigError, DeviceError, Problem
 from gateway.arguments import device_at, device_of_site, duration, narrowed
 from gateway.modbus import ModbusConnection
 from gateway.planner import wanted
-from gateway.probe import cause, distinct, first_register, lines, probe, scan
+from gateway.probe import cause, distinct, first_register, lines, probe, scan, strange
 from gateway.record import DeviceReader
 
 app = typer.Typer(no_args_is_help=True)
@@ -81,11 +81,14 @@ async def _probe(device: Device, catalog: Catalog, timeout: float, language: str
     typer.echo(f"{device.host}:{device.port} unit {device.unit}, {profile.id}")
     try:
         found = await probe(DeviceReader(device, profile, points, connection, SystemClock()), points)
+        doubts = [line async for line in strange(connection, device, profile)] if found.answered else []
     finally:
         connection.close()
     if found.answered:
         for line in lines(found, language):
             typer.echo(line)
+    for doubt in doubts:
+        typer.echo(doubt, err=True)
     for error in distinct(found.errors):
         typer.echo(f"{error}\n  {cause(error, device.unit)}", err=True)
     return found.answered

@@ -115,6 +115,9 @@ class Mapper:
         asset_class, items, left = max(tried, key=lambda one: len(one[1]))  # of equals the first
         used = {item.entity for item in items}
         presence, notes = _presence([one.entity for one in candidates if one.entity.title in used])
+        if presence and presence.topic in {item.topic for item in items}:
+            notes = [*notes, f"availability left out: {presence.topic} tells values too"]
+            presence = None
         stale_after, how = self._stale_after([one.entity for one in candidates if one.entity.title in used], items)
         return Imported(
             ordered[0].origin, asset_class, tuple(items), presence, stale_after, (*notes, *how), (*refused, *left)

@@ -272,6 +272,21 @@ def test_the_command_prints_a_device_and_the_units_of_a_line() -> None:
 
 
 @pytest.mark.slow
+def test_a_device_of_another_map_is_told() -> None:
+    with hardware(unit("fw-drain-1", 1, {}), unit("abb-ats022", 2, {})) as port:
+        address = f"127.0.0.1:{port}"
+        arguments = ["--profile", "fw-drain-1", "--points", "sump.level", "--timeout", "500ms"]
+        code, output = command(address, *arguments)
+        assert code == 0, output
+        assert "identif" not in output
+        assert "this is no" not in output
+        profile = CATALOG.profiles["fw-drain-1"]
+        code, output = command(address, *arguments, "--unit-id", "2")
+        assert f"{profile.identity[0]:04x}" in output
+        assert "no fw-drain-1" in output or "identifies fw-drain-1" in output
+
+
+@pytest.mark.slow
 def test_the_command_takes_a_device_of_a_site(tmp_path: Path) -> None:
     site = tmp_path / "site"
     shutil.copytree(Path(__file__).parents[2] / "facility" / "starter", site)

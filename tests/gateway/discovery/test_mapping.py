@@ -226,6 +226,12 @@ def test_availability(config: dict[str, object], presence: bool, note: str) -> N
     assert [note in text for text in found.notes] == ([True] if note else [])
 
 
+def test_a_topic_that_tells_values_is_no_availability_topic() -> None:
+    found = of(sensor("h", device_class="humidity", unit_of_measurement="%", availability_topic="d/state"))
+    assert (found.presence, len(found.items)) == (None, 1)
+    assert "availability left out: d/state tells values too" in found.notes
+
+
 def test_entities_with_other_availability_topics_are_named() -> None:
     humid = {"device_class": "humidity", "unit_of_measurement": "%"}
     warm = {"device_class": "temperature", "unit_of_measurement": "°C"}
