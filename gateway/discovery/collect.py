@@ -75,6 +75,8 @@ async def listen(bus: Bus, prefix: str, seconds: float) -> Configs:
             pass
         while (message_ := messages.take_nowait()) is not None:
             configs.add(message_.topic, message_.payload)
+        if messages.dropped:
+            configs.refused[f"{prefix}/..."] = f"{messages.dropped} messages came faster than they were taken"
     return configs
 
 
