@@ -241,6 +241,19 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeMetric:
+    """A metric of a Sparkplug B edge node, and the point that it gives.
+
+    `name` and `device` (empty for a metric of the node itself) may hold `{name}` placeholders filled from the device's
+    `params`. Of `value` only what converts is used: scale, offset, values, invert, sentinels.
+    """
+
+    name: str
+    device: str
+    value: TopicValue
+
+
+@dataclass(frozen=True, slots=True)
 class Availability:
     """The topic that says whether a native MQTT device is there, with its two payloads."""
 
@@ -278,6 +291,7 @@ class Profile:
     topics: tuple[Topic, ...] = ()
     availability: Availability | None = None
     asks: tuple[Ask, ...] = ()
+    metrics: tuple[NodeMetric, ...] = ()
     stale_after: float = 90.0
     params: tuple[str, ...] = ()
 
@@ -286,4 +300,5 @@ class Profile:
         """Every canonical key the model can give, in the profile's order, each once."""
         keys = [register.point for register in self.registers]
         keys += [value.point for topic in self.topics for value in topic.values]
+        keys += [metric.value.point for metric in self.metrics]
         return tuple(dict.fromkeys(keys))

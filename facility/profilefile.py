@@ -14,6 +14,7 @@ from facility.points import (
     Availability,
     Kind,
     Limits,
+    NodeMetric,
     Profile,
     Register,
     Table,
@@ -104,12 +105,23 @@ class _Ask(Strict):
     every: float = Field(gt=0)
 
 
+class _Metric(Strict):
+    point: str
+    metric: str = Field(min_length=1)
+    device: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    values: dict[str, int] | None = None
+    invert: bool = False
+    sentinels: list[float] = []
+
+
 class _Profile(Strict):
     profile: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     class_: str = Field(alias="class")
     labels: Labels
     source: str = Field(min_length=1)
-    protocol: Literal["modbus", "mqtt"] = "modbus"
+    protocol: Literal["modbus", "mqtt", "sparkplug"] = "modbus"
     table: Table = Table.HOLDING
     byte_order: Order = "big"
     word_order: Order = "big"
@@ -121,6 +133,8 @@ class _Profile(Strict):
     topics: list[_Topic] = []
     availability: _Availability | None = None
     asks: list[_Ask] = []
+    device: str = ""
+    metrics: list[_Metric] = []
     stale_after: float = Field(default=90.0, gt=0)
     params: list[str] = []
 
@@ -132,8 +146,8 @@ def read_profile(document: Document, classes: Mapping[str, AssetClass]) -> Profi
     if asset_class is None:
         known = ", ".join(sorted(classes))
         raise ConfigError([document.problem(("class",), f"there is no asset class {spec.class_!r}; known: {known}")])
-    problems = list(_check_registers(document, spec, asset_class)) + list(_check_writes(document, spec, asset_class))
-    problems += list(_check_topics(document, spec, asset_class))
+    checks = (_check_registers, _check_writes, _check_topics, _check_metrics)
+    problems = [problem for check in checks for problem in check(document, spec, asset_class)]
     if problems:
         raise ConfigError(problems)
     return Profile(
@@ -149,6 +163,7 @@ def read_profile(document: Document, classes: Mapping[str, AssetClass]) -> Profi
         topics=tuple(_topic(topic) for topic in spec.topics),
         availability=Availability(**spec.availability.model_dump()) if spec.availability else None,
         asks=tuple(Ask(ask.topic, ask.payload, ask.every) for ask in spec.asks),
+        metrics=tuple(_metric(item, spec) for item in spec.metrics),
         stale_after=spec.stale_after,
         params=tuple(spec.params),
     )
@@ -177,6 +192,14 @@ def _topic(spec: _Topic) -> Topic:
         for item in spec.values
     )  # fmt: skip
     return Topic(spec.topic, values, dict(spec.match))
+
+
+def _metric(item: _Metric, spec: _Profile) -> NodeMetric:
+    value = TopicValue(
+        point=item.point, scale=item.scale, offset=item.offset, values=item.values, invert=item.invert,
+        sentinels=frozenset(item.sentinels),
+    )  # fmt: skip
+    return NodeMetric(item.metric, spec.device if item.device is None else item.device, value)
 
 
 def _words(item: _Register, table: Table) -> int:
@@ -286,3 +309,27 @@ def _check_topics(document: Document, spec: _Profile, asset_class: AssetClass) -
                 yield document.problem((*place, "point"), f"the class {asset_class.id} has no point {item.point!r}")
             if item.path and not item.path.startswith("/"):
                 yield document.problem((*place, "path"), "is not a JSON pointer such as /params/em:0/a_voltage")
+
+
+def _check_metrics(document: Document, spec: _Profile, asset_class: AssetClass) -> Iterator[Problem]:
+    if spec.protocol != "sparkplug":
+        if spec.metrics:
+            yield document.problem(("metrics",), "are those of a Sparkplug node: `protocol: sparkplug` is missing")
+        return
+    if not spec.metrics:
+        yield document.problem((), "a sparkplug profile needs metrics")
+    for name in sorted({"group", "node"} - set(spec.params)):
+        yield document.problem(("params",), f"a sparkplug profile needs the param {name!r}")
+    seen: set[str] = set()
+    for number, item in enumerate(spec.metrics):
+        place = ("metrics", number)
+        point = asset_class.point(item.point)
+        if point is None:
+            yield document.problem((*place, "point"), f"the class {asset_class.id} has no point {item.point!r}")
+        elif item.values and point.kind in (Kind.ENUM, Kind.DISCRETE):
+            known = set(point.states) if point.kind is Kind.ENUM else {0, 1}
+            for state in sorted(set(item.values.values()) - known):
+                yield document.problem((*place, "values"), f"{state} is no state of {item.point}")
+        if item.point in seen:
+            yield document.problem((*place, "point"), f"{item.point} is mapped twice")
+        seen.add(item.point)

@@ -26,6 +26,8 @@ from gateway.mqtt import MqttDevice
 from gateway.poller import ModbusPoller
 from gateway.publisher import Publisher
 from gateway.report import HEARTBEAT
+from gateway.sparkplug import SparkplugNode
+from gateway.sparkplug_points import Address, NodePoints, address
 from gateway.spool import Spool
 from gateway.unit import Unit
 
@@ -227,6 +229,7 @@ class Gateway:
     def _build(self) -> tuple[Driver, ...]:
         """The drivers of this gateway's devices; a device that can't be built is told in the status."""
         lines: dict[Line, list[Unit]] = {}
+        nodes: dict[Address, list[NodePoints]] = {}
         drivers: list[Driver] = []
         devices = self._site.devices_of(self._id)
         for index, device in enumerate(devices):
@@ -235,10 +238,13 @@ class Gateway:
             try:
                 if profile.protocol == "mqtt":
                     drivers.append(MqttDevice(device, profile, points, self._bus, self._clock))
+                elif profile.protocol == "sparkplug":
+                    nodes.setdefault(address(device), []).append(NodePoints(device, profile, points))
                 else:
                     lines.setdefault(device.line, []).append(self._unit(device, profile, points, index))
             except (ValueError, KeyError) as error:
                 self._unusable[device.id] = DeviceStatus(State.DOWN, f"profile {profile.id}: {error}")
+        drivers += [SparkplugNode(place, found, self._bus, self._clock) for place, found in nodes.items()]
         for line, units in lines.items():
             drivers.append(ModbusPoller(ModbusConnection(line), units, self._clock, random.random))
         return tuple(drivers)

@@ -82,9 +82,12 @@ class Stage:
             Raised(seconds, item.asset, item.rule.id, item.rule.severity) for item in judged if item.event == "raise"
         ]
 
-    def add(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
+    def add(
+        self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality], *, hist: bool = False
+    ) -> None:
         """The gateway has read something."""
-        self.judge(Sample(asset, at, values, quality))
+        if not hist:
+            self.judge(Sample(asset, at, values, quality))
 
 
 @asynccontextmanager
