@@ -285,9 +285,9 @@ class Profile:
     source: str
     protocol: str
     registers: tuple[Register, ...] = ()
+    limits: Limits = Limits()
     identity: Mapping[int, int] = field(default_factory=dict)
     firmware: Register | None = None
-    limits: Limits = Limits()
     topics: tuple[Topic, ...] = ()
     availability: Availability | None = None
     asks: tuple[Ask, ...] = ()

@@ -7,9 +7,10 @@ Fairness on a shared line. The units that are down may together cost one tenth o
 that took T the next attempt on any of them waits 9 T. Let C be what one round of every live unit takes, T the longest
 time-out, P the interval of a live unit, s = 0.1. While no unit is just falling silent,
 
-* a poll of a live unit begins at most T + C late, one attempt on a dead unit and one round of the others;
-* in any time W the dead units take at most T + s W, so over many polls the mean period of a live unit is at most
-  max(P, C / (1 - s)): not longer at all while C <= 0.9 P, and by a ninth at the very most.
+* in any time W the dead units take at most T + s W;
+* a poll of a live unit begins at most T + C late: one attempt on a dead unit and one round of the others;
+* no poll is lost, and the mean period stays P, as long as T + C <= P. Otherwise an attempt may cost a unit up to
+  1 + T / P polls, so its mean period grows by at most s (1 + P / T).
 
 A unit that falls silent costs 3 T once, until it counts as down. On lines of their own devices do not touch each other.
 """
