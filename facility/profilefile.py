@@ -9,6 +9,7 @@ from pydantic import Field
 
 from facility.classfile import AssetClass, Labels
 from facility.errors import ConfigError, Problem
+from facility.examplefile import ExampleSpec, check_example, example
 from facility.points import (
     Ask,
     Availability,
@@ -26,7 +27,8 @@ from facility.yamlfile import Document, Strict
 
 WORDS = {
     "bool": 1, "bit": 1, "bits": 1, "int8": 1, "uint8": 1, "int16": 1, "uint16": 1, "bcd16": 1, "float16": 1,
-    "int32": 2, "uint32": 2, "float32": 2, "bcd32": 2, "int64": 4, "uint64": 4, "float64": 4, "string": 0,
+    "int32": 2, "uint32": 2, "float32": 2, "bcd32": 2, "int64": 4, "uint64": 4, "float64": 4, "bcd64": 4,
+    "string": 0,
 }  # fmt: skip
 """Type -> length in registers; 0 where the profile says it (`length`)."""
 
@@ -43,6 +45,8 @@ class _Register(Strict):
     bits: tuple[int, int] | None = None
     scale: float = 1.0
     offset: float = 0.0
+    fixed: int = Field(default=0, ge=0, le=62)
+    encoding: Literal["", "four_quadrant"] = ""
     sentinels: list[float] | None = None
     values: dict[int, int] | None = None
     byte_order: Order | None = None
@@ -130,6 +134,7 @@ class _Profile(Strict):
     identity: dict[int, int] = {}
     firmware: _Firmware | None = None
     registers: list[_Register] = []
+    examples: list[ExampleSpec] = []
     topics: list[_Topic] = []
     availability: _Availability | None = None
     asks: list[_Ask] = []
@@ -141,13 +146,16 @@ class _Profile(Strict):
 
 def read_profile(document: Document, classes: Mapping[str, AssetClass]) -> Profile:
     """One profile file as a Profile whose points all exist; ConfigError with every problem."""
-    spec = document.parse(_Profile)
+    spec, problems = document.read(_Profile)
+    if spec is None:
+        raise ConfigError(problems)
     asset_class = classes.get(spec.class_)
     if asset_class is None:
         known = ", ".join(sorted(classes))
-        raise ConfigError([document.problem(("class",), f"there is no asset class {spec.class_!r}; known: {known}")])
-    checks = (_check_registers, _check_writes, _check_topics, _check_metrics)
-    problems = [problem for check in checks for problem in check(document, spec, asset_class)]
+        missing = document.problem(("class",), f"there is no asset class {spec.class_!r}; known: {known}")
+        raise ConfigError([*problems, missing])
+    for check in (_check_registers, _check_writes, _check_topics, _check_metrics, _check_examples):
+        problems += check(document, spec, asset_class)
     if problems:
         raise ConfigError(problems)
     return Profile(
@@ -166,6 +174,7 @@ def read_profile(document: Document, classes: Mapping[str, AssetClass]) -> Profi
         metrics=tuple(_metric(item, spec) for item in spec.metrics),
         stale_after=spec.stale_after,
         params=tuple(spec.params),
+        examples=tuple(example(item, item.table or spec.table) for item in spec.examples),
     )
 
 
@@ -218,12 +227,13 @@ def _registers(item: _Register, spec: _Profile) -> Iterator[Register]:
             type="bool" if table.is_bits else item.type,
             words=_words(item, table),
             bits=(shift, shift + last - first),
-            scale=item.scale,
+            scale=item.scale / (1 << item.fixed),
             offset=item.offset,
             sentinels=frozenset(spec.sentinels if item.sentinels is None else item.sentinels),
             values=item.values,
             byte_order=item.byte_order or spec.byte_order,
             word_order=item.word_order or spec.word_order,
+            encoding=item.encoding,
             invert=item.invert,
             interval=item.interval,
             writing=item.write.writing(table, item.address, index, item.first) if item.write else None,
@@ -245,6 +255,8 @@ def _check_registers(document: Document, spec: _Profile, asset_class: AssetClass
             yield document.problem(place, message)
         for register in _registers(item, spec):
             yield from _check_register(document, place, register, asset_class)
+            for message in _check_limits(register, spec.limits):
+                yield document.problem((*place, "address"), f"{register.point}: {message}")
             if register.point in seen:
                 yield document.problem((*place, "point"), f"{register.point} is mapped twice")
             seen.add(register.point)
@@ -260,6 +272,15 @@ def _check_form(item: _Register) -> Iterator[str]:
     """What an entry lacks, whatever its class."""
     if item.type == "string" and not item.length:
         yield "a string needs its length in registers"
+    if item.type in ("bit", "bits") and item.length not in (0, 1, 2, 4):
+        yield f"a bit field lies in 1, 2 or 4 registers, not in {item.length}"
+    elif item.type not in ("bit", "bits", "string") and item.length not in (0, WORDS[item.type]):
+        yield f"{item.type} has {WORDS[item.type]} registers, not {item.length}"
+    last = max((item.bit or 0), *(item.bits or (0, 0)))
+    if last >= 16 * (item.length or 1) and not item.bit_step:
+        yield f"bit {last} is not in {item.length or 1} registers; `length` says how many there are"
+    if item.encoding and not item.type.startswith("float"):
+        yield f"the encoding {item.encoding} needs a float"
     if item.type == "bit" and item.bit is None:
         yield "type bit needs the number of the bit"
     if item.type == "bits" and (item.bits is None or item.bits[0] > item.bits[1]):
@@ -295,6 +316,23 @@ def _check_writes(document: Document, spec: _Profile, asset_class: AssetClass) -
         for register in _registers(item, spec):
             for message in wrong_writing(register, asset_class):
                 yield document.problem(place, message)
+
+
+def _check_limits(register: Register, limits: _Limits) -> Iterator[str]:
+    """What no request may read, told where it stands."""
+    most = limits.bits if register.table.is_bits else limits.registers
+    if register.words > most:
+        yield f"{register.words} registers do not fit into one request of this model ({most})"
+    for table, first, last in limits.forbidden:
+        if table is register.table and register.address <= last and first < register.address + register.words:
+            yield f"lies in the forbidden range {table} {first}..{last}"
+
+
+def _check_examples(document: Document, spec: _Profile, asset_class: AssetClass) -> Iterator[Problem]:
+    registers = {register.point: register for item in spec.registers for register in _registers(item, spec)}
+    for number, item in enumerate(spec.examples):
+        for place, message in check_example(example(item, item.table or spec.table), registers, asset_class.points):
+            yield document.problem(("examples", number, *place), message)
 
 
 def _check_topics(document: Document, spec: _Profile, asset_class: AssetClass) -> Iterator[Problem]:

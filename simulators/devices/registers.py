@@ -178,8 +178,8 @@ def _pack(register: Register, raw: float) -> list[int]:
     if kind in ("float32", "float64"):
         return Mixin.convert_to_registers(float(raw), TYPES[kind], word_order=_order(register))
     number = int(raw)
-    if kind in ("bcd16", "bcd32"):
-        number, kind = int(str(number), 16), "uint16" if kind == "bcd16" else "uint32"
+    if kind.startswith("bcd"):
+        number, kind = int(str(number), 16), f"uint{kind[3:]}"
     elif kind in ("uint8", "int8"):
         number, kind = number & 0xFF, "uint16"
     return Mixin.convert_to_registers(number, TYPES.get(kind, Mixin.DATATYPE.UINT16), word_order=_order(register))
