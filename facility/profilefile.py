@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from pydantic import Field
@@ -47,7 +49,7 @@ class _Register(Strict):
     offset: float = 0.0
     fixed: int = Field(default=0, ge=0, le=62)
     encoding: Literal["", "four_quadrant"] = ""
-    sentinels: list[float] | None = None
+    sentinels: list[int | float] | None = None
     values: dict[int, int] | None = None
     byte_order: Order | None = None
     word_order: Order | None = None
@@ -129,7 +131,7 @@ class _Profile(Strict):
     table: Table = Table.HOLDING
     byte_order: Order = "big"
     word_order: Order = "big"
-    sentinels: list[float] = []
+    sentinels: list[int | float] = []
     limits: _Limits = _Limits()
     identity: dict[int, int] = {}
     firmware: _Firmware | None = None
@@ -215,6 +217,16 @@ def _words(item: _Register, table: Table) -> int:
     return 1 if table.is_bits else item.length or WORDS.get(item.type, 0)
 
 
+def _sentinels(type_: str, raws: Sequence[float]) -> frozenset[float]:
+    """Sentinels as the type can say them: what is written -999.9 is -999.9000244 in a float32."""
+    code = {"float16": "e", "float32": "f"}.get(type_)
+    if code is None:
+        return frozenset(raws)
+    with suppress(OverflowError):
+        return frozenset(struct.unpack(code, struct.pack(code, raw))[0] for raw in raws)
+    return frozenset(raws)
+
+
 def _registers(item: _Register, spec: _Profile) -> Iterator[Register]:
     table = item.table or spec.table
     for index in range(item.repeat or 1):
@@ -229,7 +241,7 @@ def _registers(item: _Register, spec: _Profile) -> Iterator[Register]:
             bits=(shift, shift + last - first),
             scale=item.scale / (1 << item.fixed),
             offset=item.offset,
-            sentinels=frozenset(spec.sentinels if item.sentinels is None else item.sentinels),
+            sentinels=_sentinels(item.type, spec.sentinels if item.sentinels is None else item.sentinels),
             values=item.values,
             byte_order=item.byte_order or spec.byte_order,
             word_order=item.word_order or spec.word_order,
