@@ -156,6 +156,7 @@ def read_profile(document: Document, classes: Mapping[str, AssetClass]) -> Profi
         known = ", ".join(sorted(classes))
         missing = document.problem(("class",), f"there is no asset class {spec.class_!r}; known: {known}")
         raise ConfigError([*problems, missing])
+    problems += _check_forbidden(document, spec)
     for check in (_check_registers, _check_writes, _check_topics, _check_metrics, _check_examples):
         problems += check(document, spec, asset_class)
     if problems:
@@ -328,6 +329,12 @@ def _check_writes(document: Document, spec: _Profile, asset_class: AssetClass) -
         for register in _registers(item, spec):
             for message in wrong_writing(register, asset_class):
                 yield document.problem(place, message)
+
+
+def _check_forbidden(document: Document, spec: _Profile) -> Iterator[Problem]:
+    for number, (_, first, last) in enumerate(spec.limits.forbidden):
+        if not 0 <= first <= last < 65_536:
+            yield document.problem(("limits", "forbidden", number), f"{first}..{last} is no range of addresses")
 
 
 def _check_limits(register: Register, limits: _Limits) -> Iterator[str]:

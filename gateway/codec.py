@@ -5,7 +5,8 @@ reference; `Block` is prepared once per planned read and takes the bytes of an a
 
 The order of judgement, the first that applies wins:
 
-1. words that are no number of their type (a BCD nibble above 9, bytes that are no text): SENSOR
+1. words that are no number of their type (a BCD nibble above 9, bytes that are no text): SENSOR, or SENTINEL where
+   their pattern is one
 2. a not-available sentinel of the profile (compared with the raw value and with the unsigned pattern of the words; for
    a bit with the pattern alone, for a float with the value alone), or NaN: SENTINEL
 3. an infinity: RANGE
@@ -69,7 +70,7 @@ def _finish(register: Register, point: Point, data: bytes) -> Decoded:
     pattern = int.from_bytes(data, "big")
     raw = _raw(register, data, pattern)
     if raw is None:
-        return _SENSOR
+        return _SENTINEL if pattern in register.sentinels else _SENSOR
     if isinstance(raw, str):
         return (raw, _GOOD) if point.kind is Kind.TEXT else _SENSOR
     if _is_missing(register, raw, pattern):

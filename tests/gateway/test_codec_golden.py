@@ -145,6 +145,15 @@ def test_sentinel_in_every_order(type_: str, sentinel: float, words: Words, byte
 
 
 @pytest.mark.parametrize(("byte_order", "word_order"), ORDERS)
+@pytest.mark.parametrize("type_", ["bcd16", "bcd32", "bcd64"])
+def test_all_ones_are_no_decimal_digits_but_may_be_a_sentinel(type_: str, byte_order: str, word_order: str) -> None:
+    register = reg(type_, byte_order=byte_order, word_order=word_order)
+    ones = (0xFFFF,) * register.words
+    assert both(register, ones) == (None, SENSOR)
+    assert both(replace(register, sentinels=frozenset({16 ** (4 * register.words) - 1})), ones) == (None, SENTINEL)
+
+
+@pytest.mark.parametrize(("byte_order", "word_order"), ORDERS)
 @pytest.mark.parametrize(
     ("type_", "words", "quality"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from facility.catalog import Catalog, load_catalog
 from facility.errors import ConfigError
 from facility.points import Example, Limits, Profile, Register
-from facility.profilefile import read_profile
+from facility.profilefile import WORDS, read_profile
 from facility.readings import Quality, Value
 from facility.yamlfile import load
 from gateway.codec import Block
@@ -135,6 +136,12 @@ def test_a_register_that_can_not_be_is_told_with_its_line(tmp_path: Path, text: 
     assert told_of(tmp_path, f"{limits}\nregisters:\n  - {text}\n", message) == [7]
 
 
+@pytest.mark.parametrize("ends", ["10, 8", "-1, 8", "8, 65536"])
+def test_a_forbidden_range_that_forbids_nothing_is_told(tmp_path: Path, ends: str) -> None:
+    text = f"limits:\n  forbidden: [[holding, {ends}]]\nregisters:\n  - {{point: f, address: 20}}\n"
+    assert told_of(tmp_path, text, "is no range of addresses") == [6]
+
+
 def test_an_unknown_key_hides_no_other_problem(tmp_path: Path) -> None:
     text = "registers:\n  - {point: f, address: 0, colour: red}\n  - {point: nope, address: 1}\n"
     assert told_of(tmp_path, text, "unknown key") == [6]
@@ -193,6 +200,25 @@ def test_right_or_not(
 ) -> None:
     register = catalog.profiles["xy-md1"].registers[0]
     assert Judged(register, (0,), value, quality, expected, reason).is_right is right
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "profiles.md"
+
+
+def test_the_docs_name_every_profile_and_key() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert set(CATALOG.profiles) - {name for line in rows for name in re.findall(r"`([a-z0-9-]+)`", line)} == set()
+    assert {type_ for type_ in WORDS if f"`{type_}`" not in text} == set()
+
+
+def test_the_example_of_the_docs_is_right(tmp_path: Path) -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    path = tmp_path / "acme-x1.yaml"
+    path.write_text(text.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    profile = read_profile(load(path), CATALOG.classes)
+    assert [found.is_right for _, found in all_of(profile)] == [True] * 3
+    assert plan(profile.registers, profile.limits)
 
 
 @pytest.fixture
