@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from facility.points import Example, Point, Profile, Register, Table
 from facility.readings import Quality, Value
@@ -67,8 +68,10 @@ def _of(register: Register, address: int, words: Sequence[int]) -> tuple[int, ..
 
 
 def _same(value: Value, expected: Value) -> bool:
-    if isinstance(value, bool) or isinstance(expected, bool) or isinstance(value, str) or isinstance(expected, str):
-        return value == expected and type(value) is type(expected)
-    if value is None or expected is None:
-        return value is expected
-    return math.isclose(value, expected, rel_tol=CLOSE, abs_tol=1e-9)
+    if _is_number(value) and _is_number(expected):
+        return math.isclose(value, expected, rel_tol=CLOSE, abs_tol=1e-9)
+    return value == expected and type(value) is type(expected)
+
+
+def _is_number(value: Value) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
