@@ -49,8 +49,8 @@ class Garbage(Silent):
     """Answers what is no Modbus."""
 
     def data_received(self, data: bytes) -> None:
-        """The request backwards, twice: neither the length nor the protocol id is one."""
-        self.transport.write(data[::-1] * 2)
+        """The request with half of its bits turned over: neither the length nor the protocol id is one."""
+        self.transport.write(bytes(byte ^ 0xA5 for byte in data))
 
 
 PEERS: dict[str, type[Silent]] = {"silent": Silent, "resets": Resets, "late": Late, "garbage": Garbage}

@@ -4,9 +4,8 @@ On its own it asks a server of its maker for a newer version, and calls pip when
 """
 
 import sys
+from ipaddress import ip_address
 from typing import Any
-
-HERE = ("127.", "::1", "localhost")
 
 
 def refuse(event: str, arguments: tuple[Any, ...]) -> None:
@@ -20,8 +19,15 @@ def refuse(event: str, arguments: tuple[Any, ...]) -> None:
     else:
         return
     host = host.decode() if isinstance(host, bytes) else host
-    if host is not None and not str(host).startswith(HERE):
+    if not (host in (None, "", "localhost") or _is_loopback(host)):
         raise ConnectionRefusedError(f"{event}: {host} is not this machine")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 if __name__ == "__main__":
