@@ -24,6 +24,9 @@ from bench.dead_peers import PEERS, Silent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+STILL = 10
+WRITE_MANY = 16
+WRITES = (6, WRITE_MANY)
 KEPT = 100_000
 """Polls of one port that are noted; flat out nobody asks for them."""
 
@@ -37,7 +40,10 @@ class Notes:
 
 
 class Machine(Silent):
-    """One device. Each answer counts up every `step`-th register of the block that it gives; 0 changes none."""
+    """One device. Each answer counts up every `step`-th register of the block that it gives; 0 changes none.
+
+    What is written is kept; the last `STILL` registers never change by themselves.
+    """
 
     def __init__(self, registers: int, step: int, notes: Notes, units: int = 255) -> None:
         self.words = bytearray(struct.pack(f">{registers}H", *(number % 1000 for number in range(registers))))
@@ -50,22 +56,34 @@ class Machine(Silent):
     def data_received(self, data: bytes) -> None:
         """Answer every whole request, if it is for a unit that is alive."""
         self.buffer += data
-        while len(self.buffer) >= 12:
-            frame, self.buffer = self.buffer[:12], self.buffer[12:]
-            transaction, unit, function, address, count = struct.unpack(">HxxxxBBHH", frame)
+        while len(self.buffer) >= 12 and len(self.buffer) >= (end := 6 + self.buffer[4] * 256 + self.buffer[5]):
+            frame, self.buffer = self.buffer[:end], self.buffer[end:]
+            transaction, unit, function, address, count = struct.unpack_from(">HxxxxBBHH", frame)
             self.notes.requests += 1
             if not address:
                 self.notes.polls.append((unit, time.monotonic()))
-            if unit <= self.units:
+            if unit > self.units:
+                continue
+            if function in WRITES:
+                self.transport.write(self._written(frame))
+            else:
                 block = self._block(address * 2, count * 2)
                 self.transport.write(
                     struct.pack(">HHHBBB", transaction, 0, len(block) + 3, unit, function, len(block)) + block
                 )
 
+    def _written(self, frame: bytes) -> bytes:
+        """Keep the registers of a write; the answer to it."""
+        data = frame[13:] if frame[7] == WRITE_MANY else frame[10:12]
+        start = 2 * int.from_bytes(frame[8:10], "big")
+        self.words[start : start + len(data)] = data
+        return frame[:4] + b"\0\6" + frame[6:12]
+
     def _block(self, start: int, size: int) -> bytes:
         if self.step:
             self.turn += 1
-            for place in range(start + 1 + 2 * (self.turn % self.step), start + size, 2 * self.step):
+            end = min(start + size, len(self.words) - 2 * STILL)
+            for place in range(start + 1 + 2 * (self.turn % self.step), end, 2 * self.step):
                 self.words[place] = (self.words[place] + 7) & 0xFF
         return bytes(self.words[start : start + size])
 

@@ -42,7 +42,7 @@ RUNS = {
     "thingsboard_fairness_line_0": Demand(10, 0.2, values=1, line=True),
     "thingsboard_fairness_line": Demand(10, 0.2, values=1, dead=5, line=True, windows=4),
 }
-WARM = 4.0
+WARM = 3.0
 """Seconds from the first request on until it counts."""
 START = 40.0
 """Seconds in which the first request must come."""

@@ -6,6 +6,7 @@ import asyncio
 import struct
 
 import pytest
+from pymodbus.client import AsyncModbusTcpClient
 
 from bench.edge import maps, own, references
 from bench.modbus_plant import plant
@@ -41,6 +42,19 @@ async def test_live_and_dead() -> None:
         assert seen.requests == 3
         assert [[unit for unit, _ in polls] for polls in seen.polls] == [[1], [], [], [], [2, 3]]
         assert served.seen().requests == 0
+
+
+async def test_what_is_written_stays() -> None:
+    with plant(1, 20, 1) as served:
+        client = AsyncModbusTcpClient("127.0.0.1", port=served.ports[0])
+        await client.connect()
+        assert not (await client.write_register(15, 4321)).isError()
+        assert not (await client.write_registers(17, [1, 65535])).isError()
+        first = (await client.read_holding_registers(0, count=20)).registers
+        second = (await client.read_holding_registers(0, count=20)).registers
+        client.close()
+    assert first[:10] != second[:10], "the others change"
+    assert first[15:] == second[15:] == [4321, 16, 1, 65535, 19]
 
 
 async def test_late_with_the_old_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
