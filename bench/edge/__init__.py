@@ -1,7 +1,7 @@
 """The edge: devices polled flat out, the references beside it, the schedule, and what dead devices cost the others.
 
 `edge_contiguous`: 1000 registers in one piece a device, a tenth of them changing between two reads.
-`edge_scattered`: 1000 two-word values a device in groups of 8 with holes too wide to bridge.
+`edge_scattered`: 1000 two-word values a device in groups of 8, of a model that does not want the holes read.
 `edge_single`: 100 registers of a model that must be asked for one at a time.
 `edge_paced`: the contiguous map at 5 Hz, that is 100,000 points/s. `edge_all_changing`: every register changes.
 `edge_bare`, `edge_bare_scattered`, `edge_bare_single`: a bare asyncio client with the same requests, no more.

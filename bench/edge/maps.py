@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from facility.assets import Asset, Device
+from facility.assets import Asset, Device, Line
 from facility.catalog import Catalog
 from facility.classfile import AssetClass
 from facility.config import Site
@@ -13,7 +13,7 @@ from facility.points import Kind, Label, Limits, Point, Profile, Register, Table
 from facility.settings import Settings
 
 SCATTER = 40
-"""Registers from the start of one group of eight two-word values to the next: a hole too wide to bridge."""
+"""Registers from the start of one group of eight two-word values to the next."""
 LABEL = Label("点", "point")
 ID = "bench"
 
@@ -25,10 +25,11 @@ def contiguous(points: int = 1000) -> Profile:
 
 def scattered(points: int = 1000) -> Profile:
     """Two-word values in groups of eight."""
-    return _profile(
+    registers = (
         Register(f"p[{n}]", Table.HOLDING, n // 8 * SCATTER + n % 8 * 2, "uint32", words=2, scale=0.1)
         for n in range(points)
     )
+    return _profile(registers, Limits(gap=8))
 
 
 def single(points: int = 100) -> Profile:
@@ -43,7 +44,7 @@ def _profile(registers: Iterable[Register], limits: Limits = Limits()) -> Profil
 
 def devices_at(ports: Iterable[int]) -> list[Device]:
     """A device at each port."""
-    return [Device(f"d{n}", "gw", ID, f"A{n}", port=port) for n, port in enumerate(ports)]
+    return [Device(f"d{n}", "gw", ID, f"A{n}", line=Line(port=port)) for n, port in enumerate(ports)]
 
 
 def site_of(devices: Iterable[Device], profile: Profile, interval: float) -> tuple[Site, Catalog]:
