@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from facility.assets import Device
+from facility.assets import Device, Line
 from facility.catalog import Catalog, load_catalog
 from facility.config import load_site
 from facility.duration import seconds
@@ -58,7 +58,7 @@ def device_at(address: str, profile: str, unit: int, folder: Path | None) -> tup
         problems.append(Problem("--profile", 0, "", unknown("profile of a Modbus device", profile, known)))
     if place is None or problems:
         raise ConfigError(problems)
-    return Device(f"unit {unit}", "", profile, "", place[0], place[1], unit), catalog
+    return Device(f"unit {unit}", "", profile, "", Line(*place), unit), catalog
 
 
 def narrowed(points: str, device: Device, catalog: Catalog) -> frozenset[str]:

@@ -12,11 +12,13 @@ import typer
 
 from facility.assets import Device
 from facility.catalog import Catalog
-from facility.clock import SystemClock
+from facility.clock import SystemClock, from_ms
 from facility.config import load_site
 from facility.errors import ConfigError
 from gateway.arguments import device_at, device_of_site, duration, narrowed
 from gateway.check import Planned, check, planned, polled
+from gateway.lesson_book import LessonBook, open_book
+from gateway.lessons import Lessons, fingerprint
 from gateway.modbus import ModbusConnection
 from gateway.planner import Cycle, Read, UnreadableError
 from gateway.record import DeviceReader, Recorder
@@ -46,9 +48,13 @@ def plan(
         known = ", ".join(found.id for found in polled(site, catalog))
         typer.echo(f"there is no polled device {device!r}; known: {known}", err=True)
         raise typer.Exit(1)
+    books: dict[str, LessonBook] = {}
     for found in devices:
         try:
-            typer.echo("\n".join(_table(planned(found, catalog))))
+            if found.gateway not in books:
+                books[found.gateway] = open_book(site, found.gateway)
+            lessons = books[found.gateway].of(found.id, fingerprint(found, catalog.profiles[found.profile]))
+            typer.echo("\n".join(_table(planned(found, catalog, lessons))))
         except UnreadableError as error:
             typer.echo(f"{found.id}: {error}", err=True)
     problems = check(site, catalog)
@@ -60,13 +66,27 @@ def plan(
 
 def _table(plan_: Planned) -> Iterator[str]:
     device = plan_.device
-    yield f"{device.id}  {plan_.profile.id}  {device.host}:{device.port} unit {device.unit}"
+    yield f"{device.id}  {plan_.profile.id}  {device.line.name} unit {device.unit}"
     for cycle in plan_.cycles:
         yield from _cycle(plan_, cycle)
     points = sum(len(read.registers) for cycle in plan_.cycles for read in cycle.reads)
     reads = sum(len(cycle.reads) for cycle in plan_.cycles)
-    yield f"  {points} points in {reads} reads, {plan_.share:.1%} of the connection's time"
+    alone = points + len(plan_.lessons.refused)
+    yield f"  {points} points in {reads} reads (one by one: {alone}), {plan_.share:.1%} of the connection's time"
+    yield from _learnt(plan_.lessons)
     yield ""
+
+
+def _learnt(lessons: Lessons) -> Iterator[str]:
+    """What the device was found to refuse."""
+    for point, refusal in sorted(lessons.refused.items()):
+        last = f"last {from_ms(refusal.at):%Y-%m-%d %H:%M} UTC" if refusal.at else "to be asked for again"
+        yield f"  refused: {point}, {last}: {refusal.error}"
+    if lessons.cuts:
+        places = ", ".join(f"{table} {address}" for table, address in sorted(lessons.cuts))
+        yield f"  not read across: {places}"
+    if lessons.firmware:
+        yield f"  firmware: {lessons.firmware}"
 
 
 def _cycle(plan_: Planned, cycle: Cycle) -> Iterator[str]:
@@ -120,11 +140,11 @@ def record(  # noqa: PLR0913, PLR0917 - the command line names every one
 async def _record(device: Device, catalog: Catalog, table: TextIO, *, every: float, length: float | None) -> int:
     """Record; how many rows there are."""
     profile, clock = catalog.profiles[device.profile], SystemClock()
-    connection = ModbusConnection(device.host, device.port)
+    connection = ModbusConnection(device.line)
     try:
         reader = DeviceReader(device, profile, catalog.classes[profile.asset_class].points, connection, clock)
         recorder = Recorder(reader, table, clock, lambda text: typer.echo(text, err=True))
-        typer.echo(f"{device.host}:{device.port} unit {device.unit}: {len(reader.keys)} points every {every:g} s")
+        typer.echo(f"{device.line.name} unit {device.unit}: {len(reader.keys)} points every {every:g} s")
         await recorder.run(every, length)
         typer.echo(f"{recorder.rows} rows")
         return recorder.rows

@@ -77,8 +77,8 @@ async def _probe(device: Device, catalog: Catalog, timeout: float, language: str
     if timeout:
         profile = replace(profile, limits=replace(profile.limits, timeout=timeout))
     points = catalog.classes[profile.asset_class].points
-    connection = ModbusConnection(device.host, device.port)
-    typer.echo(f"{device.host}:{device.port} unit {device.unit}, {profile.id}")
+    connection = ModbusConnection(device.line)
+    typer.echo(f"{device.line.name} unit {device.unit}, {profile.id}")
     try:
         found = await probe(DeviceReader(device, profile, points, connection, SystemClock()), points)
         doubts = [line async for line in strange(connection, device, profile)] if found.answered else []
@@ -97,8 +97,8 @@ async def _probe(device: Device, catalog: Catalog, timeout: float, language: str
 async def _scan(device: Device, catalog: Catalog, units: range, timeout: float) -> bool:
     """Print the unit ids that answer; whether any did."""
     register = first_register(wanted(catalog.profiles[device.profile], device))
-    connection = ModbusConnection(device.host, device.port)
-    place = f"{device.host}:{device.port}"
+    connection = ModbusConnection(device.line)
+    place = f"{device.line.name}"
     typer.echo(f"{place} units {units[0]} to {units[-1]}, {timeout:g} s each for {register.table} {register.address}")
     count = 0
     try:

@@ -22,8 +22,9 @@ from facility.readings import Value
 from gateway.codec import Block
 from gateway.modbus import DEAD, REFUSALS, ModbusConnection
 from gateway.planner import Read, halves, plan, wanted
-from gateway.unit import RETRY_REFUSED
 
+RETRY_REFUSED = 60.0
+"""Seconds until registers that were refused are tried again."""
 RETRY = 1.0
 """Seconds at least between two tries on a device that does not answer."""
 ILLEGAL_FUNCTION = 1
@@ -124,15 +125,15 @@ class DeviceReader:
             yield answer
 
     async def _ask(self, part: _Part) -> Answer:
-        if self._limits.delay:
-            await self._clock.sleep(self._limits.delay)
-        start = self._clock.monotonic()
+        timeout = self._device.line.timeout or self._limits.timeout
         data, failed = b"", None
         try:
-            data = await self._connection.read(self._device.id, self._device.unit, part.read, self._limits.timeout)
+            data = await self._connection.read(
+                self._device.id, self._device.unit, part.read, timeout, quiet=self._limits.delay
+            )
         except DeviceError as error:
             failed = error
-        return Answer(part.read, part.block, self._clock.monotonic() - start, data, failed)
+        return Answer(part.read, part.block, self._connection.took, data, failed)
 
     def _refused(self, part: _Part, error: DeviceError, now: float) -> list[_Part]:
         """The halves that take the place of a refused part; none, and it is left out, when it can't be cut."""

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from facility.assets import Line
 from facility.catalog import load_catalog
 from facility.clock import SystemClock
 from facility.errors import DeviceError
@@ -55,7 +56,7 @@ def by_point(found: Probed) -> dict[str, tuple[object, Quality, str]]:
 
 async def test_values_with_their_words() -> None:
     async with modbus_server(Box()) as port:
-        connection = ModbusConnection("127.0.0.1", port)
+        connection = ModbusConnection(Line(port=port))
         found = await probed(connection, clock=SystemClock())
         connection.close()
     assert by_point(found) == {
@@ -113,13 +114,13 @@ async def test_a_silent_device_is_left_after_some_tries_and_one_without_connecti
 class HalfMute(FakeLine):
     """A device that says nothing at all where it has no register, and refuses in between."""
 
-    async def read(self, device: str, unit: int, read: Any, timeout: float) -> bytes:
+    async def read(self, device: str, unit: int, read: Any, timeout: float, **manner: Any) -> bytes:
         """Silent for address 0, busy for address 1."""
         if read.table is Table.HOLDING and read.address == 0:
             raise DeviceError(device, "timeout", "no answer")
         if read.table is Table.HOLDING and read.address == 1:
             raise DeviceError(device, "exception", "busy", code=6)
-        return await super().read(device, unit, read, timeout)
+        return await super().read(device, unit, read, timeout, **manner)
 
 
 @pytest.mark.looptime
@@ -153,7 +154,7 @@ async def fails(reply: Reply | None, host: str) -> DeviceError:
     """The first error of a peer that answers like this, or that is not there."""
 
     async def ask(port: int) -> DeviceError:
-        connection = ModbusConnection(host, port)
+        connection = ModbusConnection(Line(host, port))
         try:
             found = await probed(connection, clock=SystemClock(), unit=7)
         finally:

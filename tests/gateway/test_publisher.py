@@ -314,3 +314,31 @@ async def test_finish_flushes_and_waits_for_the_confirmations() -> None:
         publisher.add("A", 2, {"p": 2}, {})
         assert not await publisher.finish(1.0)
         assert spool.batches == 1
+
+
+@pytest.mark.looptime
+async def test_history_of_a_device_has_batches_of_its_own_that_say_so() -> None:
+    spool = MemorySpool()
+    async with publishing(spool, Broker()) as (publisher, ingest):
+        for value in range(3):
+            publisher.add("A", value, {"p": value}, {}, hist=True)
+            publisher.add("A", 100 + value, {"p": 100 + value}, {})
+        await asyncio.sleep(1)
+        assert [(batch.seq, batch.hist, batch.count) for _, batch in ingest.heard] == [(1, False, 3), (2, True, 3)]
+        assert ingest.values() == [0, 1, 2, 100, 101, 102]
+        assert (publisher.sent, spool.batches) == (6, 0)
+        publisher.add("A", 7, {f"p{number}": "x" * 1000 for number in range(300)} | {"p": 7}, {}, hist=True)
+        await asyncio.sleep(1)
+        assert {batch.hist for _, batch in ingest.heard[2:]} == {True}
+        assert sum(batch.count for _, batch in ingest.heard[2:]) == 301
+
+
+@pytest.mark.looptime
+async def test_history_of_a_device_stays_history_when_it_is_sent_again() -> None:
+    spool = MemorySpool()
+    async with publishing(spool, Broker()) as (publisher, ingest):
+        ingest.awake = False
+        publisher.add("A", 1, {"p": 1}, {}, hist=True)
+        await asyncio.sleep(15)
+        assert len(ingest.heard) >= 2
+        assert {batch.hist for _, batch in ingest.heard} == {True}
