@@ -23,7 +23,7 @@ from api.accounts import Accounts
 from api.auth import Passwords, Role
 from caretaker_people import OnDuty
 from caretaker_roles import ROLES, House, open_house
-from facility.assets import Device
+from facility.assets import Device, Line
 from facility.broker import EmbeddedBroker
 from facility.bus import Bus, Message
 from facility.catalog import Catalog
@@ -263,8 +263,6 @@ def _turning(site: Site, catalog: Catalog) -> frozenset[tuple[str, str]]:
 def _rewired(site: Site, ports: Mapping[str, tuple[str, int]]) -> tuple[Device, ...]:
     """The site's devices at the addresses where the simulated hardware really listens."""
     return tuple(
-        dataclasses.replace(device, host=ports[device.id][0], port=ports[device.id][1])
-        if device.id in ports
-        else device
+        dataclasses.replace(device, line=Line(*ports[device.id])) if device.id in ports else device
         for device in site.devices
     )

@@ -27,6 +27,7 @@ from facility.hardware import Control
 from facility.mqtt_bus import Broker, MqttBus
 from facility.wire import Batch
 from gateway.file_spool import FileSpool, left_behind
+from gateway.lesson_book import open_book
 from gateway.service import Gateway, new_boot, will
 from ingest.deadletters import DeadLetters
 from ingest.open import open_store
@@ -231,7 +232,15 @@ async def start_one_gateway(house: House, name: str) -> None:
     if house.between:
         bus = house.between(name, bus, last_will)
     gateway = Gateway(
-        house.site, name, house.catalog, bus=bus, spool=spool, clock=house.clock, boot=boot, version=VERSION
+        house.site,
+        name,
+        house.catalog,
+        bus=bus,
+        spool=spool,
+        clock=house.clock,
+        boot=boot,
+        version=VERSION,
+        book=open_book(house.site, name),
     )
     house.gateways.append(gateway)
     house.metrics[f"gateway_{name}"] = lambda: gateway_metrics(gateway)

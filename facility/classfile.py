@@ -15,11 +15,15 @@ from facility.yamlfile import Document, Strict
 
 @dataclass(frozen=True, slots=True)
 class AssetClass:
-    """A kind of equipment. `points` has every concrete key, indexed points expanded, in the file's order."""
+    """A kind of equipment. `points` has every concrete key, indexed points expanded, in the file's order.
+
+    `life_safety`: it is observed, and never commanded, whatever a profile says.
+    """
 
     id: str
     label: Label
     points: Mapping[str, Point]
+    life_safety: bool = False
 
     def point(self, key: str) -> Point | None:
         """The point with this concrete key, or None."""
@@ -59,6 +63,7 @@ class _Point(Strict):
 class _Class(Strict):
     class_: str = Field(alias="class", pattern=r"^[a-z][a-z0-9_]*$")
     labels: Labels
+    life_safety: bool = False
     indices: dict[str, int] = {}
     points: dict[str, _Point] = Field(min_length=1)
 
@@ -77,7 +82,7 @@ def read_class(document: Document) -> AssetClass:
             points[concrete] = _point(concrete, key, index, item)
     if problems:
         raise ConfigError(problems)
-    return AssetClass(spec.class_, spec.labels.label(), points)
+    return AssetClass(spec.class_, spec.labels.label(), points, spec.life_safety)
 
 
 def _expand(key: str, indices: Mapping[str, int]) -> Iterator[tuple[int, str]]:

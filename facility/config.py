@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from facility.assets import GATEWAY_CLASS, ID, Asset, Device, Location
+from facility.assets import GATEWAY_CLASS, Asset, Device, Location
 from facility.catalog import Catalog, read_catalog
 from facility.classfile import Labels
+from facility.devicefile import DevicesFile, check_devices, devices_of
 from facility.errors import ConfigError, Problem
-from facility.points import Label, Profile
+from facility.names import check_ids
+from facility.points import Label
 from facility.settings import ChannelSettings, RouteSettings, Settings, weak_secrets
 from facility.yamlfile import Document, M, Strict, load
 
@@ -79,24 +80,6 @@ class _AssetsFile(Strict):
     assets: list[_Asset] = Field(min_length=1)
 
 
-class _Device(Strict):
-    id: str
-    profile: str
-    asset: str
-    gateway: str = ""
-    host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
-    port: int = Field(default=502, ge=1, le=65_535)
-    unit: int = Field(default=1, ge=0, le=255)
-    params: dict[str, str] = {}
-    points: list[str] = []
-    rename: dict[str, str] = {}
-    speedup: float = Field(default=1.0, gt=0, le=100)
-
-
-class _DevicesFile(Strict):
-    devices: list[_Device] = []
-
-
 class _PeopleFile(Strict):
     channels: list[ChannelSettings] = []
     routes: list[RouteSettings] = []
@@ -113,7 +96,7 @@ def load_site(folder: Path, *, env: Mapping[str, str] | None = None) -> tuple[Si
     broken = {Path(problem.file).stem for problem in wrong}
     site_doc, site_file = reader.read("site.yaml", _SiteFile)
     assets_doc, assets_file = reader.read("assets.yaml", _AssetsFile)
-    devices_doc, devices_file = reader.read("devices.yaml", _DevicesFile)
+    devices_doc, devices_file = reader.read("devices.yaml", DevicesFile)
     people_doc, people_file = reader.read("people.yaml", _PeopleFile, optional=True)
     problems = reader.problems
     if site_doc and site_file:
@@ -126,7 +109,7 @@ def load_site(folder: Path, *, env: Mapping[str, str] | None = None) -> tuple[Si
         gateways = site_file.gateways if site_file else None
         implicit = dict.fromkeys(gateways or (), GATEWAY_CLASS)
         assets = implicit | {asset.id: asset.class_ for asset in assets_file.assets} if assets_file else None
-        problems += _check_devices(devices_doc, devices_file, catalog, assets=assets, gateways=gateways, broken=broken)
+        problems += check_devices(devices_doc, devices_file, catalog, assets=assets, gateways=gateways, broken=broken)
     if people_doc and people_file:
         problems += _check_people(people_doc, people_file, catalog)
     if problems or not (site_file and assets_file and devices_file):
@@ -161,7 +144,7 @@ class _FolderReader:
         return document, found
 
 
-def _site(folder: Path, site: _SiteFile, assets: _AssetsFile, devices: _DevicesFile, people: _PeopleFile) -> Site:
+def _site(folder: Path, site: _SiteFile, assets: _AssetsFile, devices: DevicesFile, people: _PeopleFile) -> Site:
     settings = Settings.model_construct(**{name: getattr(site, name) for name in Settings.model_fields})
     return Site(
         id=site.site,
@@ -172,7 +155,7 @@ def _site(folder: Path, site: _SiteFile, assets: _AssetsFile, devices: _DevicesF
         gateways=tuple(site.gateways),
         locations={item.id: Location(item.id, item.labels.label(), item.parent) for item in site.locations},
         assets=_assets(assets, site.gateways),
-        devices=tuple(_device(item, site.gateways[0]) for item in devices.devices),
+        devices=devices_of(devices, site.gateways[0]),
         settings=settings,
         channels=tuple(people.channels),
         routes=tuple(people.routes),
@@ -191,34 +174,6 @@ def _asset(item: _Asset) -> Asset:
     return Asset(item.id, item.class_, label, item.location, item.rated, item.ledger, tuple(item.parents))
 
 
-def _device(item: _Device, gateway: str) -> Device:
-    return Device(
-        id=item.id,
-        gateway=item.gateway or gateway,
-        profile=item.profile,
-        asset=item.asset,
-        host=item.host,
-        port=item.port,
-        unit=item.unit,
-        params=item.params,
-        points=frozenset(item.points),
-        rename=item.rename,
-        speedup=item.speedup,
-    )
-
-
-def _ids(document: Document, place: str, ids: Sequence[str]) -> Iterator[Problem]:
-    """Malformed and repeated ids of a list."""
-    seen: dict[str, int] = {}
-    for number, name in enumerate(ids):
-        where = (place, number, "id") if (place, number, "id") in document.lines else (place, number)
-        if not ID.fullmatch(name):
-            yield document.problem(where, f"{name!r} is no id: letters, digits, _ and -, at most 64")
-        if name in seen:
-            yield document.problem(where, f"the id {name!r} is already taken on line {seen[name]}")
-        seen.setdefault(name, document.line(where))
-
-
 def _is_own_ancestor(name: str, parents: Mapping[str, Sequence[str]]) -> bool:
     """Whether the way up from `name` leads back to it."""
     seen: set[str] = set()
@@ -234,8 +189,8 @@ def _is_own_ancestor(name: str, parents: Mapping[str, Sequence[str]]) -> bool:
 
 
 def _check_site(document: Document, site: _SiteFile) -> Iterator[Problem]:
-    yield from _ids(document, "gateways", site.gateways)
-    yield from _ids(document, "locations", [location.id for location in site.locations])
+    yield from check_ids(document, "gateways", site.gateways)
+    yield from check_ids(document, "locations", [location.id for location in site.locations])
     known = {location.id for location in site.locations}
     for number, location in enumerate(site.locations):
         if location.parent and location.parent not in known:
@@ -257,7 +212,7 @@ def _check_assets(
 ) -> Iterator[Problem]:
     """`broken` are the names of class and profile files that are wrong themselves: nobody is blamed for using them."""
     ids = [asset.id for asset in assets.assets]
-    yield from _ids(document, "assets", ids)
+    yield from check_ids(document, "assets", ids)
     parents = {asset.id: asset.parents for asset in assets.assets}
     for number, asset in enumerate(assets.assets):
         place = ("assets", number)
@@ -285,65 +240,9 @@ def _check_gateways(document: Document, assets: _AssetsFile, gateways: Sequence[
             yield document.problem((*place, "id"), f"there is no gateway {asset.id!r} in site.yaml")
 
 
-def _check_devices(
-    document: Document,
-    devices: _DevicesFile,
-    catalog: Catalog,
-    *,
-    assets: Mapping[str, str] | None,
-    gateways: Sequence[str] | None,
-    broken: set[str],
-) -> Iterator[Problem]:
-    yield from _ids(document, "devices", [device.id for device in devices.devices])
-    taken: dict[tuple[str, str], str] = {}
-    for number, device in enumerate(devices.devices):
-        place = ("devices", number)
-        if device.gateway and gateways is not None and device.gateway not in gateways:
-            yield document.problem((*place, "gateway"), f"there is no gateway {device.gateway!r} in site.yaml")
-        if assets is not None and device.asset not in assets:
-            yield document.problem((*place, "asset"), f"there is no asset {device.asset!r} in assets.yaml")
-        profile = catalog.profiles.get(device.profile)
-        if profile is None:
-            known = ", ".join(sorted(catalog.profiles))
-            if device.profile not in broken:
-                yield document.problem((*place, "profile"), f"there is no profile {device.profile!r}; known: {known}")
-            continue
-        asset_class = assets.get(device.asset) if assets else None
-        if asset_class in catalog.classes and asset_class != profile.asset_class:
-            yield document.problem(
-                (*place, "asset"), f"{device.asset} is of class {asset_class}, the profile is for {profile.asset_class}"
-            )
-        for name in profile.params:
-            if name not in device.params:
-                yield document.problem((*place, "params"), f"the profile {profile.id} needs the param {name!r}")
-        for problem in _check_points(device, profile, catalog, taken):
-            yield document.problem(place, problem)
-
-
-def _check_points(
-    device: _Device, profile: Profile, catalog: Catalog, taken: dict[tuple[str, str], str]
-) -> Iterator[str]:
-    """What is wrong with the points a device narrows or renames; `taken` gathers who reads what."""
-    indexed = [key for key in profile.points if "[n]" in key]
-    unknown = {
-        key
-        for key in (set(device.points) | set(device.rename)) - set(profile.points)
-        if not any(re.sub(r"\[\d+\]", "[n]", key) == template for template in indexed)
-    }
-    for key in sorted(unknown):
-        yield f"the profile {profile.id} has no point {key!r}"
-    wanted = set(device.points or profile.points) - unknown
-    for key in sorted({device.rename.get(key, key) for key in wanted}):
-        if "[n]" not in key and catalog.point(profile.asset_class, key) is None:
-            yield f"the class {profile.asset_class} has no point {key!r}"
-        if (device.asset, key) in taken:
-            yield f"{device.asset} {key} is already read from device {taken[device.asset, key]}"
-        taken[device.asset, key] = device.id
-
-
 def _check_people(document: Document, people: _PeopleFile, catalog: Catalog) -> Iterator[Problem]:
     ids = [channel.id for channel in people.channels]
-    yield from _ids(document, "channels", ids)
+    yield from check_ids(document, "channels", ids)
     for number, route in enumerate(people.routes):
         for channel in route.to:
             if channel not in ids:
@@ -361,7 +260,7 @@ def schema() -> dict[str, object]:
     models: Mapping[str, type[Strict]] = {
         "site.yaml": _SiteFile,
         "assets.yaml": _AssetsFile,
-        "devices.yaml": _DevicesFile,
+        "devices.yaml": DevicesFile,
         "people.yaml": _PeopleFile,
     }
     return {name: model.model_json_schema() for name, model in models.items()}

@@ -1,9 +1,13 @@
-"""What to say of a name that nobody knows: the nearest ones that are known."""
+"""Names: the ids of a list, and what to say of a name that nobody knows."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+
+from facility.assets import ID
+from facility.errors import Problem
+from facility.yamlfile import Document
 
 SHOWN = 12
 """Names listed where none is near."""
@@ -20,3 +24,15 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = list(folded.values())
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"there is no {what} {name!r}; known: {', '.join(names[:SHOWN]) or 'none'}{more}"
+
+
+def check_ids(document: Document, place: str, names: Sequence[str]) -> Iterator[Problem]:
+    """Malformed and repeated ids of the list at `place`."""
+    seen: dict[str, int] = {}
+    for number, name in enumerate(names):
+        where = (place, number, "id") if (place, number, "id") in document.lines else (place, number)
+        if not ID.fullmatch(name):
+            yield document.problem(where, f"{name!r} is no id: letters, digits, _ and -, at most 64")
+        if name in seen:
+            yield document.problem(where, f"the id {name!r} is already taken on line {seen[name]}")
+        seen.setdefault(name, document.line(where))

@@ -86,6 +86,18 @@ class SpoolSettings(Strict):
     synchronous: Literal["normal", "full"] = "normal"
 
 
+class LearningSettings(Strict):
+    """What gateways remember of what their devices refuse: one JSON file per gateway in `directory`.
+
+    A refused register is asked for again after 1 minute, 2, 4, ... up to `retry_minutes`; how registers may be read
+    together is found out anew after `hours`.
+    """
+
+    directory: str = "data/learnt"
+    retry_minutes: float = Field(default=10.0, ge=1, le=525_600)
+    hours: float = Field(default=24.0, gt=0, le=8760)
+
+
 class ChannelSettings(Strict):
     """One way out of the house. `webhook` posts JSON to `url`; `log` writes a line."""
 
@@ -118,6 +130,7 @@ class Settings(Strict):
     readings: ReadingsSettings = ReadingsSettings()
     records: RecordsSettings = RecordsSettings()
     spool: SpoolSettings = SpoolSettings()
+    learning: LearningSettings = LearningSettings()
     api: ApiSettings = ApiSettings()
     future_limit: float = Field(default=60.0, gt=0, description="seconds a reading may lie ahead of the clock")
 

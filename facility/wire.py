@@ -6,7 +6,8 @@ old reader would misunderstand gets `v2`. `docs/wire.md` shows an example of eac
 The way of a reading batch: a gateway numbers its batches per start (`boot`, `seq` from 1 upwards without holes),
 keeps each in its spool and publishes it at QoS 1. Ingest answers on `stored` with the ranges of `seq` that are in the
 store (or in quarantine, when they can never be stored). Only then the gateway forgets them; what is not confirmed in
-time is sent again. `hist` marks a batch whose readings waited in the spool: it fills history and pages nobody.
+time is sent again. `hist` marks a batch whose readings waited in the spool, or that a device sent as its own history:
+it fills history and, once it is old, pages nobody.
 
 A payload is bounded before it is parsed (`MAX_PAYLOAD`), and what does not decode raises `DecodeError` with a short
 reason; the caller keeps the bytes in its dead letters.
@@ -59,10 +60,14 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class DeviceStatus(msgspec.Struct, frozen=True):
-    """One device as its gateway sees it: state is up, failing or down; `error` is the last one, empty when up."""
+    """One device as its gateway sees it: state is up, failing or down; `error` is the last one, empty when up.
+
+    `learnt`: what it was found to refuse, in short; empty when nothing.
+    """
 
     state: str
     error: str = ""
+    learnt: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -109,6 +114,53 @@ class AlarmNotice(msgspec.Struct, frozen=True):
     version: int
     zh: str
     en: str
+
+
+class Command(msgspec.Struct, frozen=True):
+    """Set a point of an asset to a value. The `id` is the sender's own; a second one with that id is not carried out.
+
+    `by` asks, `second` has approved (another person, where the profile wants two). `at`, `expires`: ms UTC; what
+    arrives later than that is refused. `ttl`: seconds after which the value from before is put back; 0 lets it stand.
+    `asset`, `point`, `value` as in readings: an enum by its number.
+    """
+
+    id: str
+    asset: str
+    point: str
+    value: float | int | bool
+    by: str
+    at: int
+    expires: int
+    second: str = ""
+    ttl: float = 0.0
+    reason: str = ""
+
+
+class CommandStep(msgspec.Struct, frozen=True):
+    """A gateway on one command: it has come to `step` (gateway.commands names them) at `at` (ms UTC).
+
+    `value`: what was written, read back or seen, where the step has one. `final`: nothing follows, except that an
+    override reverts. `message` says why it failed or was refused.
+    """
+
+    id: str
+    asset: str
+    point: str
+    step: str
+    at: int
+    value: float | int | bool | str | None = None
+    message: str = ""
+    final: bool = False
+
+
+def commands_topic(site: str, gateway: str) -> str:
+    """Where a gateway takes commands."""
+    return f"{ROOT}/{site}/{gateway}/commands"
+
+
+def results_topic(site: str, gateway: str) -> str:
+    """Where a gateway tells each step of a command."""
+    return f"{ROOT}/{site}/{gateway}/results"
 
 
 def readings_topic(site: str, gateway: str) -> str:

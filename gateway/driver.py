@@ -12,8 +12,13 @@ from facility.wire import DeviceStatus
 class Sink(Protocol):
     """Where a driver puts what it has read. It never waits and never refuses."""
 
-    def add(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
-        """Readings of one asset at one instant (ms UTC); `quality` has only what is not good."""
+    def add(
+        self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality], *, hist: bool = False
+    ) -> None:
+        """Readings of one asset at one instant (ms UTC); `quality` has only what is not good.
+
+        `hist`: the device had stored them itself, they fill history and say nothing about now.
+        """
         ...
 
 
@@ -21,7 +26,8 @@ class Driver(Protocol):
     """Reads the devices behind one connection, and reports by exception into a sink.
 
     When a device stops answering, each of its points is told once with quality COMM (STALE where a device was merely
-    silent) and without a value. Trouble with one device is told in `status` and never leaves `run`.
+    silent, or where its protocol calls it so) and without a value. Trouble with one device is told in `status` and
+    never leaves `run`.
     """
 
     @property

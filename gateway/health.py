@@ -1,8 +1,9 @@
 """Pure: is a device up, failing or down, and when is it asked again.
 
 Down after three failed polls in a row or three poll intervals without an answer, whichever is later; up again after
-two good polls in a row. A device that was never down comes up with its first good poll. A device that fails is asked
-again after 1 s until that is decided; then the wait doubles up to 60 s.
+two good polls in a row, and down again with the first that fails before that. A device that was never down comes up
+with its first good poll. A device that fails is asked again after 1 s until that is decided; then the wait doubles up
+to 60 s.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def failed(health: Health, at: float, *, interval: float, error: str, jitter: fl
     """After a failed poll at `at`; `interval` is the device's shortest, `jitter` a number in [0, 1)."""
     failures = health.failures + 1
     since = health.failing_since if health.failures else at
-    gone = health.state is State.DOWN or (failures >= FAILURES and at - since >= interval * (FAILURES - 1))
+    given_up = failures >= FAILURES and at - since >= interval * (FAILURES - 1)
+    gone = health.was_down or given_up
     return Health(
         state=State.DOWN if gone else State.FAILING,
         was_down=health.was_down or gone,

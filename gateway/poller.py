@@ -1,14 +1,24 @@
 """Driver for the Modbus devices behind one connection: absolute schedule, one request at a time, back-off.
 
 Every interval class of every device is a job with its own absolute times, staggered over the first second; a job that
-comes too late skips what it missed and counts it. A unit that does not answer is left alone for 1 s .. 60 s. On a
-shared connection the units that are down may together cost one tenth of the time: after an attempt that took T the
-next attempt on any of them waits 9 T. So a unit that answers waits at most one time-out, and on average 10 %.
+comes too late skips what it missed and counts it. A unit that does not answer is left alone for 1 s .. 60 s.
+
+Fairness on a shared line. The units that are down may together cost one tenth of the time (`SHARE`): after an attempt
+that took T the next attempt on any of them waits 9 T. Let C be what one round of every live unit takes, T the longest
+time-out, P the interval of a live unit, s = 0.1. While no unit is just falling silent,
+
+* in any time W the dead units take at most T + s W;
+* a poll of a live unit begins at most T + C late: one attempt on a dead unit and one round of the others;
+* no poll is lost, and the mean period stays P, as long as T + C <= P. Otherwise an attempt may cost a unit up to
+  1 + T / P polls, so its mean period grows by at most s (1 + P / T).
+
+A unit that falls silent costs 3 T once, until it counts as down. On lines of their own devices do not touch each other.
 """
 
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
@@ -19,7 +29,10 @@ from facility.wire import DeviceStatus
 from gateway.driver import Sink
 from gateway.health import State
 from gateway.modbus import DEAD, REFUSALS, ModbusConnection
-from gateway.unit import PATIENCE, RETRY_REFUSED, Job, Unit, Watched
+from gateway.planner import Read
+from gateway.unit import PATIENCE, Job, Unit, Watched
+
+log = logging.getLogger(__name__)
 
 STAGGER = 1.0
 """Seconds over which first polls are spread."""
@@ -45,8 +58,8 @@ class ModbusPoller:
 
     @property
     def name(self) -> str:
-        """Host and port."""
-        return f"modbus {self._connection.host}:{self._connection.port}"
+        """The line."""
+        return f"modbus {self._connection.line.name}"
 
     def status(self) -> Mapping[str, DeviceStatus]:
         """Each unit by device id."""
@@ -115,7 +128,10 @@ class ModbusPoller:
                 self._probe_at = now + (now - began) * (1 / SHARE - 1)
             return
         if answered:
-            unit.succeeded()
+            unit.succeeded(job, self._clock.ms())
+            if unit.is_new:
+                unit.is_new = False
+                await self._identify(unit)
 
     def _failed(self, unit: Unit, error: DeviceError, sink: Sink) -> None:
         """Without a connection no unit behind it can answer, so none has to find out by itself."""
@@ -130,8 +146,7 @@ class ModbusPoller:
 
     async def _blocks(self, job: Job, sink: Sink) -> bool:
         """Read the job's blocks; false when there was none to read. DeviceError when the device did not answer."""
-        now = self._clock.monotonic()
-        todo = [block for block in job.blocks if now >= block.refused_until]
+        todo = job.unit.asked(job, self._clock.ms())
         todo.reverse()
         extra, errors, good = EXTRA, [], 0
         while todo:
@@ -147,7 +162,9 @@ class ModbusPoller:
                     self._stumbled(job.unit, block, error, sink)
                     continue
                 good += 1
-                parts = job.split(block) if error.code != 1 else []
+                if job.unit.took_back(block, self._clock.ms()):
+                    return await self._blocks(job, sink)
+                parts = job.unit.divide(job, block, self._clock.ms()) if error.code != 1 else []
                 if parts and extra >= len(parts):
                     extra -= len(parts)
                     todo.extend(reversed(parts))
@@ -158,16 +175,27 @@ class ModbusPoller:
         return bool(good)
 
     async def _block(self, unit: Unit, block: Watched, sink: Sink) -> None:
-        limits = unit.limits
-        if limits.delay:
-            await self._clock.sleep(limits.delay)
-        unit.counts["requests"] += 1
-        data = await self._connection.read(unit.device.id, unit.device.unit, block.read, limits.timeout)
+        data = await self._read(unit, block.read)
         change = block.report.update(data, self._clock.ms())
         if change:
             sink.add(unit.device.asset, block.report.stamp, *change)
         if block.error or block.failures:
             unit.accept(block)
+
+    async def _read(self, unit: Unit, read: Read) -> bytes:
+        unit.counts["requests"] += 1
+        return await self._connection.read(
+            unit.device.id, unit.device.unit, read, unit.timeout, quiet=unit.limits.delay
+        )
+
+    async def _identify(self, unit: Unit) -> None:
+        """Ask which firmware the device has, where its profile says how; a device that does not tell has none."""
+        if unit.firmware is None:
+            return
+        try:
+            unit.found_firmware(await self._read(unit, unit.firmware))
+        except DeviceError as error:
+            log.info("%s does not tell its firmware: %s", unit.device.id, error)
 
     def _stumbled(self, unit: Unit, block: Watched, error: DeviceError, sink: Sink) -> None:
         """The device answered that it can't just now; only when that goes on its points are bad."""
@@ -177,8 +205,7 @@ class ModbusPoller:
             self._tell_lost(unit, block, sink)
 
     def _refused(self, unit: Unit, block: Watched, error: DeviceError, sink: Sink) -> None:
-        until = self._clock.monotonic() + RETRY_REFUSED
-        unit.refuse(block, str(error).partition(": ")[2], until)
+        unit.refuse(block, str(error).partition(": ")[2], self._clock.ms())
         self._tell_lost(unit, block, sink)
 
     def _tell_lost(self, unit: Unit, block: Watched, sink: Sink) -> None:

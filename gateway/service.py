@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 
 from facility import wire
-from facility.assets import Device
+from facility.assets import Device, Line
 from facility.bus import Bus, Message
 from facility.catalog import Catalog
 from facility.clock import Clock
@@ -20,10 +20,15 @@ from facility.presence import STATUS
 from facility.wire import DeviceStatus, Status
 from gateway.driver import Driver
 from gateway.health import State
+from gateway.lesson_book import LessonBook
+from gateway.lessons import fingerprint
 from gateway.modbus import ModbusConnection
 from gateway.mqtt import MqttDevice
 from gateway.poller import ModbusPoller
 from gateway.publisher import Publisher
+from gateway.report import HEARTBEAT
+from gateway.sparkplug import SparkplugNode
+from gateway.sparkplug_points import Address, NodePoints, address
 from gateway.spool import Spool
 from gateway.unit import Unit
 
@@ -31,6 +36,8 @@ log = logging.getLogger(__name__)
 
 AGAIN = 5.0
 """Seconds between two times of telling everything again."""
+LESSONS = 5.0
+"""Seconds between two looks whether something was learnt."""
 RESTART = 5.0
 """Seconds until a driver that failed in an unforeseen way is started again."""
 GRACE = 1.0
@@ -61,6 +68,7 @@ class Gateway:
         clock: Clock,
         version: str,
         boot: str | None = None,
+        book: LessonBook | None = None,
     ) -> None:
         self.boot = boot or new_boot()
         self._site = site
@@ -69,6 +77,7 @@ class Gateway:
         self._bus, self._spool, self._clock = bus, spool, clock
         self._version = version
         self._publisher = Publisher(site.id, gateway_id, self.boot, bus=bus, spool=spool, clock=clock)
+        self._book = book or LessonBook()
         self._unusable: dict[str, DeviceStatus] = {}
         self._crashed: dict[str, str] = {}
         self._stopping = asyncio.Event()
@@ -124,6 +133,7 @@ class Gateway:
                     group.create_task(self._publisher.run(), name="publisher"),
                     group.create_task(self._tell_status(), name="status"),
                     group.create_task(self._tell_again(), name="again"),
+                    group.create_task(self._write_lessons(), name="lessons"),
                 ]
                 try:
                     await self._drive()
@@ -176,6 +186,17 @@ class Gateway:
                     driver.again(self._publisher)
                 await self._clock.sleep(AGAIN)
 
+    async def _write_lessons(self) -> None:
+        """Keep what was learnt on disk; a lesson that a crash takes along is learnt again."""
+        try:
+            while True:
+                await self._clock.sleep(LESSONS)
+                if self._book.changed:
+                    await asyncio.to_thread(self._book.save)
+        finally:
+            if self._book.changed:
+                self._book.save()
+
     async def _tell_status(self) -> None:
         told: Mapping[str, DeviceStatus] | None = None
         connected, due = False, 0.0
@@ -200,11 +221,12 @@ class Gateway:
         return True
 
     def _problem(self) -> str:
-        return self._spool.problem or self._spool.warning
+        return self._spool.problem or self._book.problem or self._spool.warning
 
     def _build(self) -> tuple[Driver, ...]:
         """The drivers of this gateway's devices; a device that can't be built is told in the status."""
-        lines: dict[tuple[str, int], list[Unit]] = {}
+        lines: dict[Line, list[Unit]] = {}
+        nodes: dict[Address, list[NodePoints]] = {}
         drivers: list[Driver] = []
         devices = self._site.devices_of(self._id)
         for index, device in enumerate(devices):
@@ -213,15 +235,19 @@ class Gateway:
             try:
                 if profile.protocol == "mqtt":
                     drivers.append(MqttDevice(device, profile, points, self._bus, self._clock))
+                elif profile.protocol == "sparkplug":
+                    nodes.setdefault(address(device), []).append(NodePoints(device, profile, points))
                 else:
-                    lines.setdefault((device.host, device.port), []).append(_unit(device, profile, points, index))
+                    lines.setdefault(device.line, []).append(self._unit(device, profile, points, index))
             except (ValueError, KeyError) as error:
                 self._unusable[device.id] = DeviceStatus(State.DOWN, f"profile {profile.id}: {error}")
-        for (host, port), units in lines.items():
-            drivers.append(ModbusPoller(ModbusConnection(host, port), units, self._clock, random.random))
+        drivers += [SparkplugNode(place, found, self._bus, self._clock) for place, found in nodes.items()]
+        for line, units in lines.items():
+            drivers.append(ModbusPoller(ModbusConnection(line), units, self._clock, random.random))
         return tuple(drivers)
 
-
-def _unit(device: Device, profile: Profile, points: Mapping[str, Point], index: int) -> Unit:
-    # heartbeats of different devices do not fall into the same second
-    return Unit(device, profile, points, heartbeat=300_000 - index * 7_919 % 60_000)
+    def _unit(self, device: Device, profile: Profile, points: Mapping[str, Point], index: int) -> Unit:
+        # heartbeats of different devices do not fall into the same second
+        heartbeat = HEARTBEAT - index * 7_919 % 60_000
+        lessons = self._book.of(device.id, fingerprint(device, profile))
+        return Unit(device, profile, points, heartbeat=heartbeat, lessons=lessons)

@@ -63,7 +63,7 @@ class ModbusDevices:
         """Listen; OSError when a port is taken, and then nothing listens."""
         places: dict[tuple[str, int], list[Device]] = {}
         for device in self._devices:
-            places.setdefault((device.host, device.port), []).append(device)
+            places.setdefault((device.line.host, device.line.port), []).append(device)
         try:
             for (host, port), devices in places.items():
                 server = ModbusHost(host, 0 if ports == "free" else port, [self.units[item.id] for item in devices])

@@ -64,5 +64,5 @@ def test_golden_words(catalog: Catalog, name: str, golden: Golden) -> None:
 def test_a_generic_map_says_so_and_commands_nothing(catalog: Catalog, name: str) -> None:
     profile = catalog.profiles[name]
     assert profile.source.startswith("generic profile of this project")
-    assert not any(item.writable for item in profile.registers)
+    assert not any(item.writing for item in profile.registers)
     assert {item.table for item in profile.registers} == {Table.INPUT, Table.DISCRETE}

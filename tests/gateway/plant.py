@@ -15,7 +15,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from facility.assets import Asset, Device
+from facility.assets import Asset, Device, Line
 from facility.catalog import Catalog
 from facility.classfile import AssetClass
 from facility.config import Site
@@ -119,10 +119,13 @@ class Recorder:
     """A sink that keeps everything."""
 
     samples: list[tuple[str, int, dict[str, Value], dict[str, Quality]]] = field(default_factory=list)
+    history: list[tuple[str, int, dict[str, Value], dict[str, Quality]]] = field(default_factory=list)
 
-    def add(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
+    def add(
+        self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality], *, hist: bool = False
+    ) -> None:
         """Keep one sample."""
-        self.samples.append((asset, at, values, quality))
+        (self.history if hist else self.samples).append((asset, at, values, quality))
 
     def last(self, asset: str) -> dict[str, tuple[Value, Quality]]:
         """The newest value and quality of each point of an asset."""
@@ -269,7 +272,7 @@ class FakeLine(ModbusConnection):
     """A connection without a socket, for virtual time. `units` that are not there time out; an answer takes `takes`."""
 
     def __init__(self, *units: int, takes: float = 0.01) -> None:
-        super().__init__("127.0.0.1", 1)
+        super().__init__(Line(port=1))
         self.units = set(units)
         self.takes = takes
         self.asked: list[tuple[float, int, Read]] = []
@@ -283,7 +286,9 @@ class FakeLine(ModbusConnection):
         """Whether `open`."""
         return self.open
 
-    async def read(self, device: str, unit: int, read: Read, timeout: float) -> bytes:
+    async def read(
+        self, device: str, unit: int, read: Read, timeout: float, *, quiet: float = 0.0, urgent: bool = False
+    ) -> bytes:
         """As the real one, from `words`; refuses `forbidden` addresses, and everything with `code`."""
         self.asked.append((asyncio.get_running_loop().time(), unit, read))
         if not self.open:
@@ -292,6 +297,7 @@ class FakeLine(ModbusConnection):
             await asyncio.sleep(timeout)
             raise DeviceError(device, "timeout", "no answer")
         await asyncio.sleep(self.takes)
+        self.took = self.takes
         if self.code:
             raise DeviceError(device, "exception", "exception", code=self.code)
         if self.forbidden & set(range(read.address, read.end)):

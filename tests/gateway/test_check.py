@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from facility.assets import Line
 from facility.points import Limits, Register, Table
 from gateway.check import check, planned
 from gateway.cli import app
@@ -31,14 +32,14 @@ devices:
 
 
 def scattered(count: int) -> dict[str, object]:
-    return {"registers": tuple(Register("temp", Table.HOLDING, n * 100, "uint16", interval=0.1) for n in range(count))}
+    return {"registers": tuple(Register("temp", Table.HOLDING, n * 200, "uint16", interval=0.1) for n in range(count))}
 
 
 def test_a_device_that_can_not_be_read_in_time_is_named() -> None:
     slow = replace(POLLED, id="slow", **scattered(30))  # type: ignore[arg-type]
     catalog = a_catalog(POLLED, slow, NATIVE)
     assert check(a_site(a_device("fine")), catalog) == []
-    (problem,) = check(a_site(a_device("fine"), a_device("late", profile="slow", port=503)), catalog)
+    (problem,) = check(a_site(a_device("fine"), a_device("late", profile="slow", line=Line(port=503))), catalog)
     assert "device late: its 30 reads take about 0.15 s" in problem
     assert "every 0.1 s" in problem
 
@@ -48,7 +49,7 @@ def test_a_connection_that_is_shared_by_too_many_is_named() -> None:
     catalog = a_catalog(half)
     one, two = a_device("d1", profile="half"), a_device("d2", profile="half", unit=2)
     assert check(a_site(one), catalog) == []
-    assert check(a_site(one, replace(two, port=503)), catalog) == []
+    assert check(a_site(one, replace(two, line=Line(port=503))), catalog) == []
     (problem,) = check(a_site(one, two), catalog)
     assert "the connection 127.0.0.1:502 would be busy 120% of the time with d1, d2" in problem
 
@@ -68,6 +69,14 @@ def test_the_share_is_that_of_all_intervals_together() -> None:
     found = planned(a_device(), a_catalog())
     assert len(found.cycles) == 1
     assert found.share == pytest.approx(found.seconds(found.cycles[0]) / POINTS["volts"].interval)
+
+
+def test_a_native_device_with_a_silence_that_is_none() -> None:
+    native = {"profile": "native", "params": {"base": "b", "id": "1", "stale_after": "25"}}
+    assert check(a_site(a_device("d1", **native)), a_catalog()) == []
+    native["params"] = {"base": "b", "id": "1", "stale_after": "a day"}
+    (problem,) = check(a_site(a_device("d1", **native)), a_catalog())
+    assert problem == "device d1: param stale_after: 'a day' is no duration, such as 60s or 5m"
 
 
 @pytest.fixture

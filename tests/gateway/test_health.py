@@ -36,7 +36,7 @@ def test_up_again_after_two_good_polls_in_a_row() -> None:
         health = fail(health, at)
     health = succeeded(health)
     assert health.state is State.FAILING
-    assert fail(health, 4.0).state is State.FAILING
+    assert fail(health, 4.0).state is State.DOWN
     assert succeeded(health).state is State.UP
     assert succeeded(fail(succeeded(fail(health, 4.0)), 5.0)).state is State.FAILING
 

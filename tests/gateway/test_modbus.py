@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from facility.assets import Line
 from facility.errors import DeviceError
 from facility.points import Register, Table
 from gateway.modbus import ModbusConnection
@@ -20,7 +21,7 @@ BITS = Read(Table.DISCRETE, 0, 3, (Register("p", Table.DISCRETE, 0, "bool"),))
 
 
 async def ask(port: int, read: Read = WORDS, *, unit: int = 1, timeout: float = 0.2) -> bytes:
-    connection = ModbusConnection("127.0.0.1", port)
+    connection = ModbusConnection(Line("127.0.0.1", port))
     try:
         return await connection.read("d1", unit, read, timeout)
     finally:
@@ -113,7 +114,7 @@ async def test_nobody_there() -> None:
 
 
 async def test_a_name_that_does_not_resolve() -> None:
-    connection = ModbusConnection("no such host.invalid", 502)
+    connection = ModbusConnection(Line("no such host.invalid", 502))
     with pytest.raises(DeviceError) as caught:
         await connection.read("d1", 1, WORDS, 1.0)
     assert caught.value.kind == "refused"
@@ -128,7 +129,7 @@ async def test_connects_again_after_the_device_closed() -> None:
         return None if calls == 1 else [good_reply(frame)]
 
     async with raw_server(moody) as port:
-        connection = ModbusConnection("127.0.0.1", port)
+        connection = ModbusConnection(Line("127.0.0.1", port))
         with pytest.raises(DeviceError):
             await connection.read("d1", 1, WORDS, 0.2)
         assert not connection.connected
@@ -146,7 +147,7 @@ async def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
         return [late[0] + good_reply(frame, (222,) * 5)]
 
     async with raw_server(slow) as port:
-        connection = ModbusConnection("127.0.0.1", port)
+        connection = ModbusConnection(Line("127.0.0.1", port))
         with pytest.raises(DeviceError):
             await connection.read("d1", 1, WORDS, 0.05)
         assert await connection.read("d1", 1, WORDS, 0.5) == struct.pack(">5H", *(222,) * 5)
@@ -155,7 +156,7 @@ async def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
 
 async def test_a_connection_that_stays_silent_is_opened_anew() -> None:
     async with raw_server(lambda _: []) as port:
-        connection = ModbusConnection("127.0.0.1", port)
+        connection = ModbusConnection(Line("127.0.0.1", port))
         for connected in (True, True, False):
             with pytest.raises(DeviceError):
                 await connection.read("d1", 1, WORDS, 0.02)

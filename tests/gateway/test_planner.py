@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facility.assets import Line
 from facility.points import Kind, Limits, Register, Table
-from gateway.planner import Read, UnreadableError, cost, halves, plan, schedule
+from gateway.planner import TCP, Cuts, Read, UnreadableError, cost, halves, plan, schedule
+from gateway.timing import Timing, timing
 from tests.gateway.plant import POINTS, POLLED, a_device
 
 registers_of = st.builds(
@@ -65,18 +68,87 @@ def test_every_register_is_whole_in_exactly_one_read_within_the_limits(
         assert max(item.address + item.words for item in read.registers) == read.end
 
 
+PACES = st.sampled_from([TCP, timing(Line(serial="/dev/x", baud=1_200), Limits()), Timing(1.0, 0.3)])
+cuts_of = st.frozensets(st.tuples(st.sampled_from(Table), st.integers(0, 60)), max_size=4)
+few_of = st.lists(
+    st.builds(
+        Register, point=st.just("p"), table=st.sampled_from((Table.COIL, Table.HOLDING)), address=st.integers(0, 60),
+        type=st.just("uint16"), words=st.sampled_from([1, 1, 2, 4]),
+    ).map(lambda found: replace(found, words=1) if found.table.is_bits else found),
+    min_size=1, max_size=7,
+)  # fmt: skip
+
+
+def load(reads: Iterable[Read], pace: Timing) -> float:
+    """What reads cost, from the definition."""
+    return sum(pace.request + pace.word * (read.count / 16 if read.table.is_bits else read.count) for read in reads)
+
+
+def allowed(row: Sequence[Register], limits: Limits, cuts: Cuts) -> Read | None:
+    """The one read of these registers, if it may be made."""
+    start, table = row[0].address, row[0].table
+    end = start
+    for index, item in enumerate(row):
+        gap = 65_536 if limits.gap is None else limits.gap * (16 if table.is_bits else 1)
+        cut = any(where is table and start < at <= item.address for where, at in cuts)
+        if index and (limits.single or item.address - end > gap or cut):
+            return None
+        end = max(end, item.address + item.words)
+    room = limits.bits if table.is_bits else limits.registers
+    if end - start > room or touches(table, start, end, limits):
+        return None
+    return Read(table, start, end - start, tuple(row))
+
+
+def cheapest(row: Sequence[Register], limits: Limits, cuts: Cuts, pace: Timing) -> float:
+    """By trying every division of the row."""
+    prices = []
+    for places in product((False, True), repeat=len(row) - 1):
+        bounds = [0, *(index + 1 for index, place in enumerate(places) if place), len(row)]
+        reads = [allowed(row[first:after], limits, cuts) for first, after in pairwise(bounds)]
+        if all(reads):
+            prices.append(load([read for read in reads if read], pace))
+    return min(prices)
+
+
 @pytest.mark.slow
-@given(st.lists(registers_of, max_size=40), limits_of)
-def test_neighbours_within_the_gap_are_read_together(registers: list[Register], limits: Limits) -> None:
-    limits = replace(limits, single=False, forbidden=())
-    reads = plan(registers, limits)
-    for one, two in pairwise(reads):
-        if one.table is two.table:
-            gap = limits.gap * 16 if one.table.is_bits else limits.gap
-            room = limits.bits if one.table.is_bits else limits.registers
-            first = min(two.registers, key=lambda item: (item.address, -item.words))
-            joined = max(one.end, first.address + first.words) - one.address
-            assert first.address - one.end > gap or joined > room
+@given(few_of, limits_of, cuts_of, PACES)
+def test_no_other_division_of_the_row_is_cheaper(
+    registers: list[Register], limits: Limits, cuts: Cuts, pace: Timing
+) -> None:
+    wanted = readable(registers, limits)
+    reads = plan(wanted, limits, pace, cuts)
+    for table in Table:
+        row = sorted((r for r in wanted if r.table is table), key=lambda r: (r.address, -r.words))
+        if row:
+            mine = load([read for read in reads if read.table is table], pace)
+            assert mine == pytest.approx(cheapest(row, limits, cuts, pace))
+
+
+@pytest.mark.slow
+@given(st.lists(registers_of, max_size=40), limits_of, cuts_of)
+def test_no_read_reaches_across_a_cut_that_lies_between_its_registers(
+    registers: list[Register], limits: Limits, cuts: Cuts
+) -> None:
+    for read in plan(readable(registers, limits), limits, TCP, cuts):
+        for item in read.registers:
+            assert not any(where is read.table and read.address < at <= item.address for where, at in cuts)
+
+
+def test_a_hole_is_bridged_where_that_is_cheaper_than_another_request() -> None:
+    near = [Register("a", Table.HOLDING, 0, "uint16"), Register("b", Table.HOLDING, 11, "uint16")]
+    far = [near[0], Register("c", Table.HOLDING, 14, "uint16")]
+    slow = timing(Line(serial="/dev/x", baud=9_600), Limits())
+    assert slow.request == pytest.approx(0.005 + 13 * 10 / 9600 + 2 * 3.5 * 10 / 9600)
+    assert slow.word == pytest.approx(20 / 9600)
+    assert [len(plan(row, Limits(), slow)) for row in (near, far)] == [1, 2]
+    assert [len(plan(row, Limits())) for row in (near, far)] == [1, 1]
+    assert [len(plan(row, Limits(gap=8))) for row in (near, far)] == [2, 2]
+
+
+def test_a_long_map_is_planned_in_no_time() -> None:
+    registers = [Register(f"p{n}", Table.HOLDING, n, "uint16") for n in range(20_000)]
+    assert len(plan(registers, Limits())) == 160
 
 
 def test_a_short_register_inside_a_long_one_does_not_cut_it() -> None:
@@ -128,7 +200,8 @@ def test_the_cost_grows_with_requests_words_and_the_delay_between() -> None:
     one = plan([Register("p", Table.HOLDING, 0, "uint16")], Limits())
     two = plan([Register("p", Table.HOLDING, address, "uint16") for address in (0, 500)], Limits())
     wide = plan([Register("p", Table.HOLDING, address, "uint16") for address in range(100)], Limits())
-    assert cost(one, Limits()) < cost(wide, Limits()) < cost(two, Limits()) < cost(two, Limits(delay=0.1))
+    slow = timing(Line(), Limits(delay=0.1))
+    assert cost(one, TCP) < cost(wide, TCP) < cost(two, TCP) < cost(two, slow)
 
 
 def test_a_slow_switch_rides_on_a_faster_read_and_a_slow_number_keeps_its_pace() -> None:

@@ -13,8 +13,9 @@ import pytest
 from facility.points import Kind, Limits, Profile, Register, Table
 from facility.readings import Quality
 from gateway.health import State
+from gateway.lessons import FIRST_WAIT_MS
 from gateway.poller import ModbusPoller
-from gateway.unit import RETRY_REFUSED, Unit
+from gateway.unit import Unit
 from tests.gateway.plant import LABEL, FakeLine, LoopClock, Recorder, a_device, a_point
 
 KEYS = [f"p{number}" for number in range(16)]
@@ -141,7 +142,7 @@ async def test_what_is_refused_is_found_out_and_only_that_is_bad(forbidden: set[
         await asyncio.sleep(3)
         assert not any(forbidden & set(range(read.address, read.end)) for _, _, read in line.asked)
         line.forbidden = set()
-        await asyncio.sleep(RETRY_REFUSED + 3)
+        await asyncio.sleep(FIRST_WAIT_MS / 1000 + 3)
         assert {quality for _, quality in sink.last("M-d1").values()} == {Quality.GOOD}
         assert poller.status()["d1"].state == State.UP
         assert unit.counts["refused"] == 0
@@ -173,11 +174,11 @@ async def test_a_device_that_answers_only_with_failures_goes_down(code: int) -> 
 
 @pytest.mark.looptime
 async def test_a_busy_block_is_bad_alone_after_a_while() -> None:
-    apart = (Register("p0", Table.HOLDING, 0, "uint16"), Register("p1", Table.HOLDING, 100, "uint16"))
+    apart = (Register("p0", Table.HOLDING, 0, "uint16"), Register("p1", Table.HOLDING, 130, "uint16"))
 
     class Busy(FakeLine):
-        async def read(self, device, unit, read, timeout):  # type: ignore[no-untyped-def]
-            self.code = 6 if read.address == 100 and self.busy else 0
+        async def read(self, device, unit, read, timeout, **manner):  # type: ignore[no-untyped-def]
+            self.code = 6 if read.address == 130 and self.busy else 0
             return await super().read(device, unit, read, timeout)
 
     line = Busy(1)
@@ -190,15 +191,5 @@ async def test_a_busy_block_is_bad_alone_after_a_while() -> None:
         assert poller.status()["d1"].state == State.FAILING
         line.busy = False
         await asyncio.sleep(3)
-        assert sink.last("M-d1")["p1"] == (100, Quality.GOOD)
+        assert sink.last("M-d1")["p1"] == (130, Quality.GOOD)
         assert poller.status()["d1"].state == State.UP
-
-
-@pytest.mark.looptime
-async def test_a_pause_between_requests_is_kept() -> None:
-    apart = tuple(Register(f"p{n}", Table.HOLDING, n * 50, "uint16") for n in range(3))
-    profile = replace(PROFILE, registers=apart, limits=Limits(delay=0.1))
-    line = FakeLine(1)
-    async with polling(line, a_unit(profile=profile)):
-        await asyncio.sleep(0.9)
-    assert [two - one for one, two in pairwise(line.times(1))] == pytest.approx([0.11, 0.11])

@@ -351,6 +351,25 @@ async def test_a_spool_that_hangs_does_not_fill_the_memory() -> None:
         assert publisher.shed >= 399 - GATHERED // (BATCH - 1000) - 2
 
 
+class SlowSpool(MemorySpool):
+    """A disk that takes its time."""
+
+    async def append(self, entries: Sequence[Entry]) -> list[Entry]:
+        await asyncio.sleep(0.5)
+        return await super().append(entries)
+
+
+@pytest.mark.looptime
+async def test_finish_waits_for_a_batch_that_is_on_its_way_into_the_spool() -> None:
+    spool = SlowSpool()
+    async with publishing(spool, Broker()) as (publisher, ingest):
+        publisher.add("A", 1, {"p": 1}, {})
+        await asyncio.sleep(LINGER + 0.1)
+        assert not spool.batches
+        assert await publisher.finish(2.0)
+        assert ingest.values() == [1]
+
+
 @pytest.mark.looptime
 async def test_finish_flushes_and_waits_for_the_confirmations() -> None:
     spool, bus = MemorySpool(), Broker()
@@ -362,3 +381,31 @@ async def test_finish_flushes_and_waits_for_the_confirmations() -> None:
         publisher.add("A", 2, {"p": 2}, {})
         assert not await publisher.finish(1.0)
         assert spool.batches == 1
+
+
+@pytest.mark.looptime
+async def test_history_of_a_device_has_batches_of_its_own_that_say_so() -> None:
+    spool = MemorySpool()
+    async with publishing(spool, Broker()) as (publisher, ingest):
+        for value in range(3):
+            publisher.add("A", value, {"p": value}, {}, hist=True)
+            publisher.add("A", 100 + value, {"p": 100 + value}, {})
+        await asyncio.sleep(1)
+        assert [(batch.seq, batch.hist, batch.count) for _, batch in ingest.heard] == [(1, False, 3), (2, True, 3)]
+        assert ingest.values() == [0, 1, 2, 100, 101, 102]
+        assert (publisher.sent, spool.batches) == (6, 0)
+        publisher.add("A", 7, {f"p{number}": "x" * 1000 for number in range(300)} | {"p": 7}, {}, hist=True)
+        await asyncio.sleep(1)
+        assert {batch.hist for _, batch in ingest.heard[2:]} == {True}
+        assert sum(batch.count for _, batch in ingest.heard[2:]) == 301
+
+
+@pytest.mark.looptime
+async def test_history_of_a_device_stays_history_when_it_is_sent_again() -> None:
+    spool = MemorySpool()
+    async with publishing(spool, Broker()) as (publisher, ingest):
+        ingest.awake = False
+        publisher.add("A", 1, {"p": 1}, {}, hist=True)
+        await asyncio.sleep(15)
+        assert len(ingest.heard) >= 2
+        assert {batch.hist for _, batch in ingest.heard} == {True}

@@ -14,12 +14,12 @@ import pytest
 from pymodbus.constants import ExcCodes
 from typer.testing import CliRunner
 
+from facility.assets import Line
 from facility.clock import SystemClock
 from facility.points import Kind, Limits, Profile
 from gateway.cli import app
 from gateway.modbus import ModbusConnection
-from gateway.record import DeviceReader, Recorder
-from gateway.unit import RETRY_REFUSED
+from gateway.record import RETRY_REFUSED, DeviceReader, Recorder
 from tests.gateway.plant import (
     POINTS,
     POLLED,
@@ -197,7 +197,7 @@ async def test_a_real_device_and_one_that_refuses_in_part() -> None:
 
     async with modbus_server(Box(), Box(answer=answer)) as port:
         for unit, mode in ((1, "1"), (2, "")):
-            connection = ModbusConnection("127.0.0.1", port)
+            connection = ModbusConnection(Line("127.0.0.1", port))
             table = Table(connection, SystemClock(), unit=unit)
             await table.recorder.run(0.02, 0.05)
             connection.close()
@@ -238,7 +238,7 @@ def test_a_device_that_is_not_there_is_told_and_an_existing_table_is_kept(tmp_pa
             ["plc", "--profile", "abb-ats02"],
             "--profile: there is no profile of a Modbus device 'abb-ats02'; did you mean",
         ),
-        (["plc"], "--profile: there is no profile of a Modbus device ''; known: abb-ats022, "),
+        (["plc"], "--profile: there is no profile of a Modbus device ''; known: abb-acs580, "),
         (["plc", "--profile", "uhppoted"], "there is no profile of a Modbus device 'uhppoted'"),
         (["plc:port", "--profile", "abb-ats022"], "plc:port: is no HOST or HOST:PORT"),
         (["plc:99999", "--profile", "abb-ats022"], "plc:99999: is no HOST or HOST:PORT"),

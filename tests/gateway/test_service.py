@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from facility import wire
+from facility.assets import Line
 from facility.bus import Bus, MemoryBus
 from facility.clock import SystemClock
 from facility.config import Site
@@ -91,7 +92,7 @@ async def test_what_devices_say_is_stored_once_and_counted_exactly(tmp_path: Pat
     bus, box = MemoryBus(), Box(volts=2301)
     async with modbus_server(box) as port:
         native = a_device("d2", profile="native", params={"base": "dev/2", "id": "7"})
-        site = a_site(a_device(port=port), native)
+        site = a_site(a_device(line=Line(port=port)), native)
         async with working(site, bus, FileSpool(tmp_path / "q.sqlite")) as (gateway, ingest):
             await until(lambda: ingest.last("M-d1", "volts") == good(230.1))
             await bus.publish("dev/2/state", json.dumps({"id": 7, "u": 12}).encode())
@@ -115,7 +116,7 @@ async def test_over_a_real_broker_with_a_last_will(tmp_path: Path, mosquitto: Br
     ):
         ingest = Ingest(other)
         storing = asyncio.create_task(ingest.run())
-        site = a_site(a_device(port=port))
+        site = a_site(a_device(line=Line(port=port)))
         spool = FileSpool(tmp_path / "q.sqlite")
         gateway = Gateway(site, "gw", a_catalog(), bus=bus, spool=spool, clock=SystemClock(), version="9.9", boot=boot)
         running = asyncio.create_task(gateway.run())
@@ -134,9 +135,9 @@ async def test_devices_that_fail_are_named_and_slow_no_other() -> None:
     bus = MemoryBus()
     async with modbus_server(Box()) as port, raw_server(lambda _: [b"\xff" * 20]) as garbage:
         site = a_site(
-            a_device("good", port=port),
-            a_device("refused", port=free_port()),
-            a_device("garbage", port=garbage),
+            a_device("good", line=Line(port=port)),
+            a_device("refused", line=Line(port=free_port())),
+            a_device("garbage", line=Line(port=garbage)),
         )
         async with working(site, bus, MemorySpool()) as (gateway, ingest):
             await until(lambda: ingest.last("M-garbage", "volts") == (None, Quality.COMM), limit=10)
@@ -158,7 +159,7 @@ async def test_devices_that_fail_are_named_and_slow_no_other() -> None:
 async def test_the_status_is_retained_says_who_is_up_and_ends_with_goodbye() -> None:
     bus = MemoryBus()
     async with modbus_server(Box()) as port:
-        site = a_site(a_device(port=port))
+        site = a_site(a_device(line=Line(port=port)))
         async with working(site, bus, MemorySpool(limit=1_000_000)) as (gateway, ingest):
             await until(lambda: any(status.devices.get("d1") == DeviceStatus("up") for status in ingest.statuses))
             status = ingest.statuses[-1]
@@ -182,7 +183,13 @@ async def test_a_cancelled_gateway_flushes_into_the_spool_first(tmp_path: Path) 
     async with modbus_server(Box()) as port:
         spool = FileSpool(tmp_path / "q.sqlite")
         gateway = Gateway(
-            a_site(a_device(port=port)), "gw", a_catalog(), bus=bus, spool=spool, clock=SystemClock(), version="1"
+            a_site(a_device(line=Line(port=port))),
+            "gw",
+            a_catalog(),
+            bus=bus,
+            spool=spool,
+            clock=SystemClock(),
+            version="1",
         )
         running = asyncio.create_task(gateway.run())
         await until(lambda: gateway.status().devices["d1"].state == State.UP)
@@ -243,7 +250,10 @@ def test_a_device_whose_profile_can_not_be_read_is_told_and_not_polled() -> None
 
 def test_units_behind_one_address_share_a_connection_and_other_gateways_devices_are_left_alone() -> None:
     site = a_site(
-        a_device("d1", unit=1), a_device("d2", unit=2), a_device("d3", port=503), a_device("d4", gateway="other"),
+        a_device("d1", unit=1),
+        a_device("d2", unit=2),
+        a_device("d3", line=Line(port=503)),
+        a_device("d4", gateway="other"),
         a_device("d5", profile="native", params={"base": "b", "id": "1"}),
     )  # fmt: skip
     gateway = Gateway(

@@ -51,7 +51,7 @@ def test_what_stands_in_it(demo: tuple[Site, Catalog]) -> None:
     assert all(site.devices_of(gateway) for gateway in site.gateways)
     assert {asset.location for asset in site.assets.values()} <= set(site.locations)
     assert all(asset.ledger for asset in site.assets.values())
-    addresses = [(device.host, device.port, device.unit) for device in site.devices
+    addresses = [(device.line.host, device.line.port, device.unit) for device in site.devices
                  if catalog.profiles[device.profile].protocol == "modbus"]  # fmt: skip
     assert len(set(addresses)) == len(addresses)
     assert {host for host, _, _ in addresses} == {"127.0.0.1"}

@@ -16,7 +16,7 @@ from simulators.fleet import METER_POINTS, Fleet, FleetError
 
 def test_its_folder_is_an_ordinary_one(tmp_path: Path) -> None:
     site, catalog = load_site(write_fleet(Fleet.parse("30x20", port=20_000), tmp_path / "fleet"))
-    assert [device.port for device in site.devices] == list(range(20_000, 20_030))
+    assert [device.line.port for device in site.devices] == list(range(20_000, 20_030))
     assert all(len(catalog.profiles[device.profile].points) == 20 for device in site.devices)
     assert check(site, catalog) == []
     (cycle,) = planned(site.devices[0], catalog).cycles

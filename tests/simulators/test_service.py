@@ -14,6 +14,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from typer.testing import CliRunner
 
 import simulators.cli
+from facility.assets import Line
 from facility.bus import MemoryBus
 from facility.catalog import Catalog
 from facility.clock import SystemClock
@@ -136,7 +137,7 @@ async def test_one_taken_port_leaves_nothing_listening(demo: tuple[Site, Catalog
     port = (await first.start())["EL-01-gw"][1]
     taken = small(site, "EL-01", "EL-02")
     devices = tuple(
-        dataclasses.replace(device, port=port if device.asset == "EL-02" else port + 1) for device in taken.devices
+        dataclasses.replace(device, line=Line(port=port + (device.asset != "EL-02"))) for device in taken.devices
     )
     second = Simulation(dataclasses.replace(taken, devices=devices), catalog, bus=None, clock=SystemClock())
     with pytest.raises(OSError, match="is the port taken"):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from facility import wire
+from facility.assets import Line
 from facility.bus import MemoryBus
 from facility.catalog import Catalog
 from facility.config import Site
@@ -82,9 +83,12 @@ class Stage:
             Raised(seconds, item.asset, item.rule.id, item.rule.severity) for item in judged if item.event == "raise"
         ]
 
-    def add(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
+    def add(
+        self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality], *, hist: bool = False
+    ) -> None:
         """The gateway has read something."""
-        self.judge(Sample(asset, at, values, quality))
+        if not hist:
+            self.judge(Sample(asset, at, values, quality))
 
 
 @asynccontextmanager
@@ -93,7 +97,7 @@ async def staged(site: Site, catalog: Catalog, *devices: str, judged: tuple[str,
     site, clock = only(site, *devices), LoopClock()
     simulation = Simulation(site, catalog, bus=None, clock=clock)
     addresses = await simulation.start()
-    wired = tuple(replace(item, host=addresses[item.id][0], port=addresses[item.id][1]) for item in site.devices)
+    wired = tuple(replace(item, line=Line(*addresses[item.id])) for item in site.devices)
     site = replace(site, devices=wired)
     name = site.gateways[0]
     bus, spool = MemoryBus(), MemorySpool(limit=1_000_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from random import Random
 
-from facility.assets import Asset, Device
+from facility.assets import Asset, Device, Line
 from facility.catalog import Catalog
 from facility.config import Site
 from facility.points import Label
@@ -73,8 +73,8 @@ def tower(demo: tuple[Site, Catalog]) -> Site:
     assets["PM-01"] = dataclasses.replace(assets["PM-01"], parents=("TX-01",))
     devices = (
         *site.devices,
-        Device("TX-01-temp", "gw-2", "eaton-tc50", "TX-01", port=15047),
-        Device("GE-01-ctl", "gw-2", "fw-gen-1", "GE-01", port=15048),
-        Device("PM-01-io", "gw-2", "fw-board-1", "PM-01", port=15049),
+        Device("TX-01-temp", "gw-2", "eaton-tc50", "TX-01", line=Line(port=15047)),
+        Device("GE-01-ctl", "gw-2", "fw-gen-1", "GE-01", line=Line(port=15048)),
+        Device("PM-01-io", "gw-2", "fw-board-1", "PM-01", line=Line(port=15049)),
     )
     return dataclasses.replace(site, assets=assets, devices=devices)

@@ -1,0 +1,131 @@
+"""LessonBook: what the devices of one gateway were found to refuse, kept in a JSON file from start to start.
+
+The file is written whole beside the old one and put in its place, so that a crash leaves one of the two. A file that
+can't be understood is put aside under another name, named in `problem`, and learning begins anew: nothing is lost but
+some requests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from facility.config import Site
+from facility.points import Table
+from gateway.lessons import AGE_MS, RETRY_MS, Lessons, Refusal
+
+MAX_FILE = 10_000_000
+"""Bytes; a longer file is none of ours."""
+
+
+class _Cut(msgspec.Struct):
+    table: Table
+    address: int
+    at: int
+
+
+class _Refused(msgspec.Struct):
+    point: str
+    at: int
+    times: int
+    error: str
+
+
+class _Device(msgspec.Struct):
+    fingerprint: str
+    firmware: str = ""
+    cuts: list[_Cut] = []
+    refused: list[_Refused] = []
+
+
+class LessonBook:
+    """`path` None keeps everything in memory. `retry_ms`, `age_ms`: the longest wait until a refused point is asked for
+    again, and how long a cut is believed."""
+
+    def __init__(self, path: Path | None = None, *, retry_ms: int = RETRY_MS, age_ms: int = AGE_MS) -> None:
+        self.path = path
+        self.problem = ""
+        self._retry_ms, self._age_ms = retry_ms, age_ms
+        self._kept: dict[str, _Device] = {}
+        self._lessons: dict[str, Lessons] = {}
+
+    def open(self) -> None:
+        """Read the file, if there is one."""
+        if self.path is None or not self.path.exists():
+            return
+        try:
+            if self.path.stat().st_size > MAX_FILE:
+                raise msgspec.DecodeError(f"more than {MAX_FILE} bytes")
+            self._kept = msgspec.json.decode(self.path.read_bytes(), type=dict[str, _Device])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            aside = self.path.with_name(f"{self.path.name}.damaged")
+            self.path.replace(aside)
+            self.problem = f"{self.path.name} was damaged ({error}) and is kept as {aside.name}"
+        except OSError as error:
+            self.problem = f"{self.path} can't be read: {error.strerror}"
+
+    def of(self, device: str, fingerprint: str) -> Lessons:
+        """The lessons of a device; none where they were learnt of another map or address."""
+        found = Lessons(fingerprint, retry_ms=self._retry_ms, age_ms=self._age_ms)
+        kept = self._kept.get(device)
+        if kept is not None and kept.fingerprint == fingerprint:
+            found.firmware = kept.firmware
+            found.cuts = {(cut.table, cut.address): cut.at for cut in kept.cuts}
+            found.refused = {item.point: Refusal(item.at, item.times, item.error) for item in kept.refused}
+        self._lessons[device] = found
+        return found
+
+    def drop(self, device: str) -> None:
+        """A device is no longer there."""
+        self._lessons.pop(device, None)
+        self._kept.pop(device, None)
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to write."""
+        return any(lessons.changed for lessons in self._lessons.values())
+
+    def save(self) -> None:
+        """Write what was learnt; what the disk refuses is named in `problem` and tried again with the next change."""
+        for lessons in self._lessons.values():
+            lessons.changed = False
+        self._kept.update({name: _plain(lessons) for name, lessons in self._lessons.items()})
+        if self.path is None:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self.path.with_name(f"{self.path.name}.new")
+            fresh.write_bytes(msgspec.json.format(msgspec.json.encode(_worth_keeping(self._kept)), indent=1) + b"\n")
+            os.replace(fresh, self.path)
+        except OSError as error:
+            self.problem = f"what was learnt can't be written to {self.path}: {error.strerror}"
+        else:
+            self.problem = ""
+
+
+def open_book(site: Site, gateway: str) -> LessonBook:
+    """The lessons of a gateway of a site, where and as the site keeps them."""
+    settings = site.settings.learning
+    book = LessonBook(
+        site.path(settings.directory) / f"{gateway}.json",
+        retry_ms=round(settings.retry_minutes * 60_000),
+        age_ms=round(settings.hours * 3_600_000),
+    )
+    book.open()
+    return book
+
+
+def _plain(lessons: Lessons) -> _Device:
+    return _Device(
+        lessons.fingerprint,
+        lessons.firmware,
+        [_Cut(table, address, at) for (table, address), at in sorted(lessons.cuts.items())],
+        [_Refused(point, item.at, item.times, item.error) for point, item in sorted(lessons.refused.items())],
+    )
+
+
+def _worth_keeping(kept: Mapping[str, _Device]) -> dict[str, _Device]:
+    return {name: device for name, device in kept.items() if device.cuts or device.refused or device.firmware}

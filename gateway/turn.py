@@ -1,0 +1,52 @@
+"""Whose turn it is on a line: one request at a time, commands before polls.
+
+A command waits for the request that is under way and for commands that came before it, never for a poll that has not
+begun. So that commands can't starve the polls, a poll that waits gets its turn after `IN_A_ROW` commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+IN_A_ROW = 8
+"""Commands between two polls, at most."""
+
+
+class Turn:
+    """`take` before a request, `release` after it, whatever became of it."""
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._row = 0
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._polls: deque[asyncio.Future[None]] = deque()
+
+    async def take(self, *, urgent: bool = False) -> None:
+        """Wait for the turn."""
+        if not self._taken:
+            self._taken = True
+            return
+        queue = self._urgent if urgent else self._polls
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(future)
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.cancelled():
+                queue.remove(future)
+            else:  # the turn was handed over in the same moment
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Hand the turn on."""
+        queue = self._polls if self._polls and self._row >= IN_A_ROW else self._urgent or self._polls
+        self._row = self._row + 1 if queue is self._urgent else 0
+        while queue:
+            future = queue.popleft()
+            if not future.done():
+                future.set_result(None)
+                return
+            queue = queue or self._urgent or self._polls
+        self._taken = False
