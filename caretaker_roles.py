@@ -247,11 +247,29 @@ async def start_one_gateway(house: House, name: str) -> None:
     house.spawn(name, gateway.run())
 
 
+def _device_metrics(gateway: Gateway) -> dict[str, float]:
+    """Its devices in figures, each by id; seconds."""
+    found: dict[str, float] = {}
+    for device, figures in gateway.figures().items():
+        numbers = {
+            "device_requests": figures.requests,
+            "device_overruns": figures.overruns,
+            "device_bad_points": figures.bad_points,
+            "device_rtt_p50": figures.rtt_p50,
+            "device_rtt_p99": figures.rtt_p99,
+            "device_cycle_predicted": figures.cycle_predicted,
+            "device_cycle": figures.cycle,
+            **{f"device_{kind}": count for kind, count in figures.errors.items()},
+        }
+        found |= {f"{name}:{device}": number for name, number in numbers.items() if number is not None}
+    return found
+
+
 def gateway_metrics(gateway: Gateway) -> Mapping[str, float]:
     """A gateway in figures, from its status."""
     status = gateway.status()
     states = [device.state for device in status.devices.values()]
-    return {
+    return _device_metrics(gateway) | {
         "readings_sent": status.sent,
         "last_seq": status.last_seq,
         "spool_batches": status.spool_batches,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from facility.readings import Quality, Value
 from facility.wire import DeviceStatus
+from gateway.meter import Figures
 
 
 class Sink(Protocol):
@@ -49,4 +50,8 @@ class Driver(Protocol):
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """Numbers of each device by id: requests, failures, overruns, refused, ... since the start."""
+        ...
+
+    def figures(self) -> Mapping[str, Figures]:
+        """Each device by id, measured; what its protocol does not tell is left at None or 0."""
         ...

@@ -16,6 +16,7 @@ from facility.wire import DeviceStatus
 from gateway.driver import Sink
 from gateway.health import State
 from gateway.mapping import Mapped, TopicMap, fill, presence
+from gateway.meter import Figures
 from gateway.report import HEARTBEAT, PointReport, next_stamp
 
 STALE_AFTER = "stale_after"
@@ -66,6 +67,10 @@ class MqttDevice:
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """messages, foreign (another device's), garbage, asks, dropped (our queue was full)."""
         return {self.device.id: self._counts}
+
+    def figures(self) -> Mapping[str, Figures]:
+        """See Driver."""
+        return {self.device.id: Figures(bad_points=self._report.bad)}
 
     def again(self, sink: Sink) -> None:
         """See Driver. What a quiet device said last is asked for, where the profile knows how."""

@@ -28,6 +28,7 @@ from facility.readings import Quality
 from facility.wire import DeviceStatus
 from gateway.driver import Sink
 from gateway.health import State
+from gateway.meter import Figures
 from gateway.modbus import DEAD, REFUSALS, ModbusConnection
 from gateway.planner import Read
 from gateway.unit import PATIENCE, Job, Unit, Watched
@@ -68,6 +69,10 @@ class ModbusPoller:
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """requests, failures (polls), overruns (polls skipped), refused (points) of each unit."""
         return {unit.device.id: unit.counts for unit in self.units}
+
+    def figures(self) -> Mapping[str, Figures]:
+        """See Driver."""
+        return {unit.device.id: unit.figures() for unit in self.units}
 
     def again(self, sink: Sink) -> None:
         """See Driver."""
@@ -128,6 +133,7 @@ class ModbusPoller:
                 self._probe_at = now + (now - began) * (1 / SHARE - 1)
             return
         if answered:
+            job.took = self._clock.monotonic() - began
             unit.succeeded(job, self._clock.ms())
             if unit.is_new:
                 unit.is_new = False
@@ -184,9 +190,15 @@ class ModbusPoller:
 
     async def _read(self, unit: Unit, read: Read) -> bytes:
         unit.counts["requests"] += 1
-        return await self._connection.read(
-            unit.device.id, unit.device.unit, read, unit.timeout, quiet=unit.limits.delay
-        )
+        try:
+            data = await self._connection.read(
+                unit.device.id, unit.device.unit, read, unit.timeout, quiet=unit.limits.delay
+            )
+        except DeviceError as error:
+            unit.meter.failed(error.kind)
+            raise
+        unit.meter.answered(self._connection.took)
+        return data
 
     async def _identify(self, unit: Unit) -> None:
         """Ask which firmware the device has, where its profile says how; a device that does not tell has none."""

@@ -68,6 +68,11 @@ class BlockReport:
         self._due = 0
         self.stamp = 0
 
+    @property
+    def bad(self) -> int:
+        """How many of its points were told last as having no value."""
+        return sum(quality is not None and quality is not _GOOD for quality in self._qualities)
+
     def update(self, data: bytes, now: int) -> Change | None:
         """What an answer (of the block's size) has to tell at `now`, or None. `stamp` is then its instant."""
         if data == self._data and self._due - self._heartbeat - _BACKWARDS <= now < self._due:
@@ -169,6 +174,11 @@ class PointReport:
     def keys(self) -> tuple[str, ...]:
         """The points told so far."""
         return tuple(self._last)
+
+    @property
+    def bad(self) -> int:
+        """How many of them were told last as having no value."""
+        return sum(quality is not _GOOD for _, quality, _ in self._last.values())
 
     def offer(self, point: Point, value: Value, quality: Quality, at: int) -> bool:
         """Whether a value is worth telling; it then counts as told."""

@@ -20,6 +20,7 @@ from facility.errors import BusError, DecodeError
 from facility.wire import DeviceStatus
 from gateway.driver import Sink
 from gateway.health import State as Shown
+from gateway.meter import Figures
 from gateway.sparkplug_payload import decode, rebirth
 from gateway.sparkplug_points import Address, NodePoints, Telling
 from gateway.sparkplug_session import NODE, Session, State, Told
@@ -72,6 +73,10 @@ class SparkplugNode:
         """Those of the node (messages, garbage, births, gaps, rebirths asked for, ...) and the device's history."""
         node = {**self._counts, **self._session.counts}
         return {points.device.id: {**node, **points.counts} for points in self.devices}
+
+    def figures(self) -> Mapping[str, Figures]:
+        """See Driver."""
+        return {points.device.id: Figures(bad_points=points.bad) for points in self.devices}
 
     def again(self, sink: Sink) -> None:
         """See Driver. What holds is known, so the node is not asked."""

@@ -76,6 +76,11 @@ class NodePoints:
         return tuple(self._keys)
 
     @property
+    def bad(self) -> int:
+        """How many points were told last as having no value."""
+        return self._report.bad
+
+    @property
     def absent(self) -> tuple[str, ...]:
         """The points whose metric is not in the births that came."""
         return tuple(key for keys in self._absent.values() for key in keys)
