@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-KINDS = ("readings", "alarm", "gateway", "command")
+KINDS = ("readings", "stale", "alarm", "gateway", "command")
 """What a client may ask for."""
 
 

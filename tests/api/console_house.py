@@ -17,6 +17,7 @@ from api.session import LANGUAGE_COOKIE
 from facility.catalog import Catalog
 from facility.clock import SystemClock
 from facility.config import Site
+from facility.presence import STATUS
 from tests.api.house import House, a_house
 from tests.services.browser import DESKTOP, Visit, visit
 
@@ -61,8 +62,19 @@ async def served(house: House, port: int = 0) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def console_house(folder: Path, *, loaded: tuple[Site, Catalog] | None = None) -> AsyncIterator[House]:
-    """A house with the machine's own clock, both gateways online."""
+    """A house with the machine's own clock, both gateways online; each goes on saying what a test said last for it."""
     async with a_house(folder, loaded=loaded, clock=SystemClock()) as house:  # type: ignore[arg-type]
         for gateway in house.deps.site.gateways:
             await house.status(gateway)
+        telling = asyncio.create_task(_tell(house))
         yield house
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
+
+
+async def _tell(house: House) -> None:
+    while True:
+        await asyncio.sleep(STATUS)
+        for gateway in tuple(house.said):
+            await house.say(gateway)

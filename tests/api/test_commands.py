@@ -129,6 +129,8 @@ async def test_two_people_are_needed_where_the_profile_says_so(
     for role in ("viewer", "crew"):
         assert (await act(client, house, row["id"], "approve", role)).status_code == 403
     house.clock.forward(120)
+    for name in house.deps.site.gateways:
+        await house.say(name)
     answer = await act(client, house, row["id"], "approve", "manager")
     assert (answer.status_code, answer.json()["approved_by"]) == (200, "manager")
     await seen(client, house, row["id"], "done")
