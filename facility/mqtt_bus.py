@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -79,7 +79,7 @@ class MqttBus:
             why = f": {self.problem}" if self.problem else ""
             raise BusError(f"no connection to the MQTT broker {self._broker.host}:{self._broker.port}{why}")
         try:
-            await client.publish(topic, payload, qos=1, retain=retain)
+            await _heeding(client.publish(topic, payload, qos=1, retain=retain))
         except aiomqtt.MqttError as error:
             raise BusError(f"publish to {topic} failed: {error}") from error
 
@@ -99,13 +99,13 @@ class MqttBus:
             for filter_ in gone:
                 if self._client and self._ready.is_set():
                     with suppress(aiomqtt.MqttError):
-                        await self._client.unsubscribe(filter_)
+                        await _heeding(self._client.unsubscribe(filter_))
 
     async def _subscribe(self, filters: tuple[str, ...]) -> None:
         if self._client and self._ready.is_set() and filters:
             # a broken connection is not the caller's trouble: _run subscribes again after the reconnect
             with suppress(aiomqtt.MqttError):
-                await self._client.subscribe([(filter_, 1) for filter_ in filters])
+                await _heeding(self._client.subscribe([(filter_, 1) for filter_ in filters]))
 
     def _new_client(self) -> aiomqtt.Client:
         will = (
@@ -188,3 +188,15 @@ def explain(error: Exception, broker: Broker) -> str:
 
 def _code(error: aiomqtt.MqttCodeError) -> int:
     return error.rc if isinstance(error.rc, int) else getattr(error.rc, "value", -1)
+
+
+async def _heeding(call: Awaitable[object]) -> None:
+    """Await a call of the client, and be cancelled when it was: the wait_for of Python 3.11 may swallow that.
+
+    It does when the answer is there already. Whoever publishes in a loop could not be stopped.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    await call
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError

@@ -9,30 +9,34 @@ import secrets
 from collections.abc import Mapping
 
 from facility import wire
-from facility.assets import Device, Line
+from facility.assets import GATEWAY_CLASS, Device, Line
 from facility.bus import Bus, Message
 from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
 from facility.errors import BusError
 from facility.points import Point, Profile
+from facility.presence import STATUS
 from facility.wire import DeviceStatus, Status
 from gateway.driver import Driver
 from gateway.health import State
 from gateway.lesson_book import LessonBook
 from gateway.lessons import fingerprint
+from gateway.machine import Machine
+from gateway.meter import Figures
 from gateway.modbus import ModbusConnection
 from gateway.mqtt import MqttDevice
 from gateway.poller import ModbusPoller
 from gateway.publisher import Publisher
 from gateway.report import HEARTBEAT
+from gateway.selfwatch import EVERY, SelfWatch
+from gateway.sparkplug import SparkplugNode
+from gateway.sparkplug_points import Address, NodePoints, address
 from gateway.spool import Spool
 from gateway.unit import Unit
 
 log = logging.getLogger(__name__)
 
-STATUS = 10.0
-"""Seconds between statuses; a change of a device is told within one."""
 AGAIN = 5.0
 """Seconds between two times of telling everything again."""
 LESSONS = 5.0
@@ -77,6 +81,7 @@ class Gateway:
         self._version = version
         self._publisher = Publisher(site.id, gateway_id, self.boot, bus=bus, spool=spool, clock=clock)
         self._book = book or LessonBook()
+        self._watch = SelfWatch(catalog.classes[GATEWAY_CLASS].points) if GATEWAY_CLASS in catalog.classes else None
         self._unusable: dict[str, DeviceStatus] = {}
         self._crashed: dict[str, str] = {}
         self._stopping = asyncio.Event()
@@ -133,6 +138,7 @@ class Gateway:
                     group.create_task(self._tell_status(), name="status"),
                     group.create_task(self._tell_again(), name="again"),
                     group.create_task(self._write_lessons(), name="lessons"),
+                    group.create_task(self._watch_itself(), name="self watch"),
                 ]
                 try:
                     await self._drive()
@@ -183,7 +189,32 @@ class Gateway:
                     pass
                 for driver in self.drivers:
                     driver.again(self._publisher)
+                if self._watch:
+                    self._watch.again()
                 await self._clock.sleep(AGAIN)
+
+    def figures(self) -> Mapping[str, Figures]:
+        """Each device by id, measured."""
+        found: dict[str, Figures] = {}
+        for driver in self.drivers:
+            found.update(driver.figures())
+        return found
+
+    async def _watch_itself(self) -> None:
+        """Tell what is measured of devices and process as readings of the gateway's own asset."""
+        if self._watch is None:
+            return
+        machine = Machine(self._clock)
+        while True:
+            late = max((driver.late for driver in self.drivers if isinstance(driver, ModbusPoller)), default=0.0)
+            for driver in self.drivers:
+                if isinstance(driver, ModbusPoller):
+                    driver.late = 0.0
+            at, now = self._clock.ms(), self._clock.monotonic()
+            change = self._watch.look(at, now, self.status().devices, self.figures(), machine.figures(late))
+            if change:
+                self._publisher.add(self._id, at, *change)
+            await self._clock.sleep(EVERY)
 
     async def _write_lessons(self) -> None:
         """Keep what was learnt on disk; a lesson that a crash takes along is learnt again."""
@@ -220,13 +251,12 @@ class Gateway:
         return True
 
     def _problem(self) -> str:
-        if self._spool.problem or self._book.problem:
-            return self._spool.problem or self._book.problem
-        return "the spool is nearly full: its oldest batches will be given up" if self._spool.near_full else ""
+        return self._spool.problem or self._book.problem or self._spool.warning
 
     def _build(self) -> tuple[Driver, ...]:
         """The drivers of this gateway's devices; a device that can't be built is told in the status."""
         lines: dict[Line, list[Unit]] = {}
+        nodes: dict[Address, list[NodePoints]] = {}
         drivers: list[Driver] = []
         devices = self._site.devices_of(self._id)
         for index, device in enumerate(devices):
@@ -235,10 +265,13 @@ class Gateway:
             try:
                 if profile.protocol == "mqtt":
                     drivers.append(MqttDevice(device, profile, points, self._bus, self._clock))
+                elif profile.protocol == "sparkplug":
+                    nodes.setdefault(address(device), []).append(NodePoints(device, profile, points))
                 else:
                     lines.setdefault(device.line, []).append(self._unit(device, profile, points, index))
             except (ValueError, KeyError) as error:
                 self._unusable[device.id] = DeviceStatus(State.DOWN, f"profile {profile.id}: {error}")
+        drivers += [SparkplugNode(place, found, self._bus, self._clock) for place, found in nodes.items()]
         for line, units in lines.items():
             drivers.append(ModbusPoller(ModbusConnection(line), units, self._clock, random.random))
         return tuple(drivers)
