@@ -20,6 +20,9 @@ import uvloop
 import api.cli
 import dashboards.cli
 import gateway.cli
+import gateway.import_cli
+import gateway.probe_cli
+import gateway.profile_cli
 import simulators.cli
 import simulators.replay.cli
 from caretaker_demo import DEMO_SITE, Demo, Options, conclude, open_demo, play, scenario_file
@@ -227,11 +230,14 @@ def _until_stopped(work: Callable[[], Coroutine[None, None, None]]) -> None:
 
 
 app.command("plan")(gateway.cli.plan)
+app.command("probe")(gateway.probe_cli.probe_device)
 app.command("record")(gateway.cli.record)
 app.command("simulate")(simulators.cli.simulate)
 app.command("replay")(simulators.replay.cli.replay)
+app.add_typer(gateway.import_cli.app, name="import", help="Bring devices in from elsewhere.")
 app.add_typer(api.cli.user_app, name="user", help="People who may log in.")
 app.add_typer(api.cli.token_app, name="token", help="Tokens for programs.")
+app.add_typer(gateway.profile_cli.app, name="profile", help="Device profiles.")
 app.add_typer(dashboards.cli.app, name="dashboards", help="Grafana boards as code.")
 
 

@@ -26,7 +26,7 @@ from facility.errors import CaretakerError
 from facility.hardware import Control
 from facility.mqtt_bus import Broker, MqttBus
 from facility.wire import Batch
-from gateway.file_spool import FileSpool
+from gateway.file_spool import FileSpool, left_behind
 from gateway.lesson_book import open_book
 from gateway.service import Gateway, new_boot, will
 from ingest.deadletters import DeadLetters
@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 VERSION = "0.1.0"
 DEAD_LETTERS = "data/deadletters.sqlite"
+ADOPT = "in site.yaml, or rename the file to a gateway that has none"
 Observer = Callable[[str, Batch, int], None]
 Between = Callable[[str, Bus, Message], Bus]
 """(gateway, its connection, its last will) -> the connection that it is given instead."""
@@ -230,6 +231,7 @@ async def start_api(house: House) -> None:
         answered.set_result(f"{scheme}://{host}:{port}")
 
     house.spawn("live", live.run())
+    house.spawn("commands", deps.commander.run())
     certificate = house.site.path(settings.tls_certificate) if settings.tls_certificate else None
     key = house.site.path(settings.tls_key) if settings.tls_key else None
     house.spawn("api", serve(app, settings.host, settings.port, ready=ready, certificate=certificate, key=key))
@@ -243,6 +245,9 @@ async def start_api(house: House) -> None:
 async def start_gateway(house: House) -> None:
     """Every gateway of the site, also those that it comes to have later."""
     house.serves_all_gateways = True
+    folder = house.site.path(house.site.settings.spool.directory)
+    for path, batches in left_behind(folder, house.site.gateways):
+        log.warning("%s: %d batches wait for a gateway that the site does not have; name it %s", path, batches, ADOPT)
     for name in house.site.gateways:
         await start_one_gateway(house, name)
 
@@ -252,7 +257,13 @@ async def start_one_gateway(house: House, name: str) -> None:
     settings = house.site.settings.spool
     boot = new_boot()
     file = house.site.path(settings.directory) / f"{name}.sqlite"
-    spool = FileSpool(file, limit=settings.megabytes * 1_000_000, synchronous=settings.synchronous)
+    spool = FileSpool(
+        file,
+        limit=settings.megabytes * 1_000_000,
+        days=settings.days,
+        synchronous=settings.synchronous,
+        clock=house.clock,
+    )
     last_will = will(house.site.id, name, boot)
     bus: Bus = await house.bus(name, last_will=last_will)
     if house.between:
@@ -273,11 +284,29 @@ async def start_one_gateway(house: House, name: str) -> None:
     house.spawn(name, gateway.run())
 
 
+def _device_metrics(gateway: Gateway) -> dict[str, float]:
+    """Its devices in figures, each by id; seconds."""
+    found: dict[str, float] = {}
+    for device, figures in gateway.figures().items():
+        numbers = {
+            "device_requests": figures.requests,
+            "device_overruns": figures.overruns,
+            "device_bad_points": figures.bad_points,
+            "device_rtt_p50": figures.rtt_p50,
+            "device_rtt_p99": figures.rtt_p99,
+            "device_cycle_predicted": figures.cycle_predicted,
+            "device_cycle": figures.cycle,
+            **{f"device_{kind}": count for kind, count in figures.errors.items()},
+        }
+        found |= {f"{name}:{device}": number for name, number in numbers.items() if number is not None}
+    return found
+
+
 def gateway_metrics(gateway: Gateway) -> Mapping[str, float]:
     """A gateway in figures, from its status."""
     status = gateway.status()
     states = [device.state for device in status.devices.values()]
-    return {
+    return _device_metrics(gateway) | {
         "readings_sent": status.sent,
         "last_seq": status.last_seq,
         "spool_batches": status.spool_batches,

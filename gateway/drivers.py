@@ -23,6 +23,8 @@ from gateway.modbus import ModbusConnection
 from gateway.mqtt import MqttDevice
 from gateway.poller import ModbusPoller
 from gateway.report import HEARTBEAT
+from gateway.sparkplug import SparkplugNode
+from gateway.sparkplug_points import Address, NodePoints, address
 from gateway.unit import Unit
 
 
@@ -46,6 +48,8 @@ class Drivers:
         self._bus, self._clock, self._book = bus, clock, book
         self._served: Mapping[str, Served] = {}
         self._natives: dict[str, MqttDevice] = {}
+        self._behind: dict[str, NodePoints] = {}
+        self._nodes: dict[Address, SparkplugNode] = {}
         self._units: dict[str, Unit] = {}
         self._pollers: dict[Line, ModbusPoller] = {}
 
@@ -63,13 +67,15 @@ class Drivers:
                 self._make(item, index)
         self._served = dict(wanted)
         self._share_out()
-        self.current = (*self._natives.values(), *self._pollers.values())
+        self._gather_nodes()
+        self.current = (*self._natives.values(), *self._nodes.values(), *self._pollers.values())
         return Turnover(changes, before, _without(old, self.current), _without(self.current, old))
 
     def _forget(self, names: Iterable[str]) -> None:
         for name in names:
             self.unusable.pop(name, None)
             self._natives.pop(name, None)
+            self._behind.pop(name, None)
             self._units.pop(name, None)
 
     def _make(self, item: Served, index: int) -> None:
@@ -77,6 +83,10 @@ class Drivers:
         try:
             if profile.protocol == "mqtt":
                 self._natives[device.id] = MqttDevice(device, profile, item.points, self._bus, self._clock)
+                return
+            if profile.protocol == "sparkplug":
+                address(device)  # refused now, not when nodes are gathered
+                self._behind[device.id] = NodePoints(device, profile, item.points)
                 return
             # heartbeats of different devices do not fall into the same second
             heartbeat = HEARTBEAT - index * 7_919 % 60_000
@@ -98,6 +108,18 @@ class Drivers:
                 self._pollers[line].adopt(units)
             else:
                 self._pollers[line] = ModbusPoller(ModbusConnection(line), units, self._clock, random.random)
+
+    def _gather_nodes(self) -> None:
+        """The devices behind each edge node to one driver; a node whose devices have changed gets a new one."""
+        wanted: dict[Address, list[NodePoints]] = {}
+        for name in self._served:
+            if points := self._behind.get(name):
+                wanted.setdefault(address(points.device), []).append(points)
+        for place in [place for place in self._nodes if place not in wanted]:
+            del self._nodes[place]
+        for place, devices in wanted.items():
+            if place not in self._nodes or list(self._nodes[place].devices) != devices:
+                self._nodes[place] = SparkplugNode(place, devices, self._bus, self._clock)
 
 
 def _without(these: Iterable[Driver], those: Iterable[Driver]) -> tuple[Driver, ...]:

@@ -7,9 +7,10 @@ Fairness on a shared line. The units that are down may together cost one tenth o
 that took T the next attempt on any of them waits 9 T. Let C be what one round of every live unit takes, T the longest
 time-out, P the interval of a live unit, s = 0.1. While no unit is just falling silent,
 
-* a poll of a live unit begins at most T + C late, one attempt on a dead unit and one round of the others;
-* in any time W the dead units take at most T + s W, so over many polls the mean period of a live unit is at most
-  max(P, C / (1 - s)): not longer at all while C <= 0.9 P, and by a ninth at the very most.
+* in any time W the dead units take at most T + s W;
+* a poll of a live unit begins at most T + C late: one attempt on a dead unit and one round of the others;
+* no poll is lost, and the mean period stays P, as long as T + C <= P. Otherwise an attempt may cost a unit up to
+  1 + T / P polls, so its mean period grows by at most s (1 + P / T).
 
 A unit that falls silent costs 3 T once, until it counts as down. On lines of their own devices do not touch each other.
 """
@@ -27,6 +28,7 @@ from facility.readings import Quality
 from facility.wire import DeviceStatus
 from gateway.driver import Sink
 from gateway.health import State
+from gateway.meter import Figures
 from gateway.modbus import DEAD, REFUSALS, ModbusConnection
 from gateway.planner import Read
 from gateway.report import Change
@@ -73,6 +75,10 @@ class ModbusPoller:
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """requests, failures (polls), overruns (polls skipped), refused (points) of each unit."""
         return {unit.device.id: unit.counts for unit in self.units}
+
+    def figures(self) -> Mapping[str, Figures]:
+        """See Driver."""
+        return {unit.device.id: unit.figures() for unit in self.units}
 
     def again(self, sink: Sink) -> None:
         """See Driver."""
@@ -134,13 +140,15 @@ class ModbusPoller:
         retry = job.unit.health.retry_at
         if job.unit.health.state is State.DOWN:
             retry = max(retry, self._probe_at)
-        return max(following, retry)
+        return max(following, retry, now + self._connection.quarantine(job.unit.device.unit))
 
     async def _poll(self, job: Job, sink: Sink) -> None:
         unit = job.unit
         began = self._clock.monotonic()
         if began < unit.health.retry_at or (unit.health.state is State.DOWN and began < self._probe_at):
             return
+        if self._connection.quarantine(unit.device.unit) > 0:
+            return  # the others do not wait for it
         try:
             answered = await self._blocks(job, sink)
         except DeviceError as error:
@@ -150,6 +158,7 @@ class ModbusPoller:
                 self._probe_at = now + (now - began) * (1 / SHARE - 1)
             return
         if answered:
+            job.took = self._clock.monotonic() - began
             unit.succeeded(job, self._clock.ms())
             if unit.is_new:
                 unit.is_new = False
@@ -206,9 +215,15 @@ class ModbusPoller:
 
     async def _read(self, unit: Unit, read: Read) -> bytes:
         unit.counts["requests"] += 1
-        return await self._connection.read(
-            unit.device.id, unit.device.unit, read, unit.timeout, quiet=unit.limits.delay
-        )
+        try:
+            data = await self._connection.read(
+                unit.device.id, unit.device.unit, read, unit.timeout, quiet=unit.limits.delay
+            )
+        except DeviceError as error:
+            unit.meter.failed(error.kind)
+            raise
+        unit.meter.answered(self._connection.took)
+        return data
 
     async def _identify(self, unit: Unit) -> None:
         """Ask which firmware the device has, where its profile says how; a device that does not tell has none."""

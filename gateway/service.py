@@ -8,11 +8,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from facility import wire
+from facility.assets import GATEWAY_CLASS
 from facility.bus import Bus, Message
 from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
 from facility.errors import BusError
+from facility.presence import STATUS
 from facility.readings import Quality
 from facility.wire import DeviceStatus, Status
 from gateway.changes import Changes, forsaken, served
@@ -20,13 +22,15 @@ from gateway.driver import Driver
 from gateway.drivers import Drivers
 from gateway.health import State
 from gateway.lesson_book import LessonBook
+from gateway.machine import Machine
+from gateway.meter import Figures
+from gateway.poller import ModbusPoller
 from gateway.publisher import Publisher
+from gateway.selfwatch import EVERY, SelfWatch
 from gateway.spool import Spool
 
 log = logging.getLogger(__name__)
 
-STATUS = 10.0
-"""Seconds between statuses; a change of a device is told within one."""
 AGAIN = 5.0
 """Seconds between two times of telling everything again."""
 LESSONS = 5.0
@@ -70,6 +74,7 @@ class Gateway:
         self._version = version
         self._publisher = Publisher(site.id, gateway_id, self.boot, bus=bus, spool=spool, clock=clock)
         self._book = book or LessonBook()
+        self._watch = SelfWatch(catalog.classes[GATEWAY_CLASS].points) if GATEWAY_CLASS in catalog.classes else None
         self._crashed: dict[str, str] = {}
         self._stopping = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
@@ -152,6 +157,7 @@ class Gateway:
                     group.create_task(self._tell_status(), name="status"),
                     group.create_task(self._tell_again(), name="again"),
                     group.create_task(self._write_lessons(), name="lessons"),
+                    group.create_task(self._watch_itself(), name="self watch"),
                 ]
                 try:
                     await self._drive()
@@ -225,7 +231,32 @@ class Gateway:
                     pass
                 for driver in self.drivers:
                     driver.again(self._publisher)
+                if self._watch:
+                    self._watch.again()
                 await self._clock.sleep(AGAIN)
+
+    def figures(self) -> Mapping[str, Figures]:
+        """Each device by id, measured."""
+        found: dict[str, Figures] = {}
+        for driver in self.drivers:
+            found.update(driver.figures())
+        return found
+
+    async def _watch_itself(self) -> None:
+        """Tell what is measured of devices and process as readings of the gateway's own asset."""
+        if self._watch is None:
+            return
+        machine = Machine(self._clock)
+        while True:
+            late = max((driver.late for driver in self.drivers if isinstance(driver, ModbusPoller)), default=0.0)
+            for driver in self.drivers:
+                if isinstance(driver, ModbusPoller):
+                    driver.late = 0.0
+            at, now = self._clock.ms(), self._clock.monotonic()
+            change = self._watch.look(at, now, self.status().devices, self.figures(), machine.figures(late))
+            if change:
+                self._publisher.add(self._id, at, *change)
+            await self._clock.sleep(EVERY)
 
     async def _write_lessons(self) -> None:
         """Keep what was learnt on disk; a lesson that a crash takes along is learnt again."""
@@ -262,6 +293,4 @@ class Gateway:
         return True
 
     def _problem(self) -> str:
-        if self._spool.problem or self._book.problem:
-            return self._spool.problem or self._book.problem
-        return "the spool is nearly full: its oldest batches will be given up" if self._spool.near_full else ""
+        return self._spool.problem or self._book.problem or self._spool.warning
