@@ -30,6 +30,7 @@ fault-table: .venv/dev.stamp
 
 services:
 	@sh scripts/services.sh
+	@sh scripts/peers.sh
 
 .venv/runtime.stamp: requirements.lock pyproject.toml
 	sh scripts/setup.sh runtime

@@ -20,19 +20,20 @@ import uvloop
 import api.cli
 import dashboards.cli
 import gateway.cli
+import gateway.import_cli
+import gateway.probe_cli
+import gateway.profile_cli
 import simulators.cli
 import simulators.replay.cli
 from caretaker_demo import DEMO_SITE, Demo, Options, conclude, open_demo, play, scenario_file
+from caretaker_reload import reload as apply_changes
 from caretaker_roles import ROLES, House, check_roles, open_house
-from facility.catalog import Catalog, read_catalog
+from caretaker_running import Reloader, Running, ask, on_hangup, registered, running
+from caretaker_site import Whole, load_whole
 from facility.clock import SystemClock
-from facility.config import Site, load_site
 from facility.config import schema as site_schema
 from facility.duration import seconds
-from facility.errors import CaretakerError, ConfigError, Problem
-from gateway.check import check as check_cycles
-from rules.compiled import Rulebook
-from rules.rulebook import PACKS, load_rulebook, read_rules
+from facility.errors import CaretakerError, ConfigError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Caretaker 守护: watches over a building's equipment."
@@ -55,7 +56,8 @@ def init(folder: Folder) -> None:
 @app.command()
 def check(folder: Folder) -> None:
     """Tell every problem of a site folder at once, with file and line; exit 1 if there is one."""
-    site, catalog, rulebook = _load(folder)
+    whole = _load(folder)
+    site, catalog, rulebook = whole.site, whole.catalog, whole.rulebook
     points = sum(len(catalog.profiles[device.profile].points) for device in site.devices)
     typer.echo(
         f"{folder}: no problems. {len(site.assets)} assets, {len(site.devices)} devices, {points} points, "
@@ -67,20 +69,61 @@ def check(folder: Folder) -> None:
 def run(
     folder: Folder,
     roles: Annotated[str, typer.Option(help=f"some of {', '.join(ROLES)}, gateway:ID; comma between")] = "",
+    watch: Annotated[
+        bool, typer.Option("--watch", help="reload when a file of the folder changes / 目录变化时自动重新加载")
+    ] = False,
 ) -> None:
     """Run the named roles of a site (all, if none are named) until Ctrl-C."""
-    site, catalog, rulebook = _load(folder)
+    whole = _load(folder)
     names = [name.strip() for name in roles.split(",") if name.strip()] or list(ROLES)
-    problems = check_roles(site, names)
+    problems = check_roles(whole.site, names)
     if problems:
         _fail("\n".join(problems))
-    _until_stopped(lambda: _run(House(site, catalog, rulebook, SystemClock()), names))
+    house = House(whole.site, whole.catalog, whole.rulebook, SystemClock())
+    _until_stopped(lambda: _run(house, names, watch=watch))
 
 
-async def _run(house: House, names: list[str]) -> None:
+async def _run(house: House, names: list[str], *, watch: bool) -> None:
+    reloader = Reloader(house.site.folder, lambda whole: apply_changes(house, whole), house.clock)
+    on_hangup(reloader.asked.set)
     async with open_house(house, names):
-        typer.echo(f"running {', '.join(names)} of {house.site.id}" + (f"; {house.address}" if house.address else ""))
-        await house.wait()
+        house.spawn("reloader", reloader.serve())
+        if watch:
+            house.spawn("watcher", reloader.watch())
+        with registered(house.site.folder, names):
+            typer.echo(
+                f"running {', '.join(names)} of {house.site.id}" + (f"; {house.address}" if house.address else "")
+            )
+            await house.wait()
+
+
+@app.command()
+def reload(folder: Folder) -> None:
+    """Apply an edited site folder to its running processes, only what changed / 让运行中的进程应用修改后的站点目录."""
+    if not hasattr(signal, "SIGHUP"):
+        _fail("this system has no SIGHUP: run with --watch instead")
+    try:
+        load_whole(folder)
+    except ConfigError as error:
+        told = [*map(str, error.problems), f"{len(error.problems)} problem(s); nothing was changed"]
+        _fail("\n".join(told))
+    processes = running(folder)
+    if not processes:
+        _fail(f"no process of {folder} runs on this machine; start it with `caretaker run {folder}`")
+    if not asyncio.run(_ask_all(folder, processes)):
+        raise typer.Exit(1)
+
+
+async def _ask_all(folder: Path, processes: list[Running]) -> bool:
+    """One after the other until one refuses; print what each says; whether all did it."""
+    for process in processes:
+        answer = await ask(folder, process, SystemClock())
+        typer.echo(f"process {process.pid} ({', '.join(process.roles)}):", err=bool(answer.problems))
+        for line in answer.problems or answer.outcome.lines():
+            typer.echo(f"  {line}", err=bool(answer.problems))
+        if answer.problems:
+            return False
+    return True
 
 
 @app.command()
@@ -142,30 +185,13 @@ def schema() -> None:
     typer.echo(json.dumps(site_schema(), indent=1, ensure_ascii=False))
 
 
-def _load(folder: Path) -> tuple[Site, Catalog, Rulebook]:
+def _load(folder: Path) -> Whole:
     """The whole site, or every problem of it on stderr and exit 1."""
-    problems: list[Problem] = []
     try:
-        site, catalog = load_site(folder)
-        rulebook = load_rulebook(site, catalog)
-        problems = [Problem(str(folder / "devices.yaml"), 0, "", text) for text in check_cycles(site, catalog)]
+        return load_whole(folder)
     except ConfigError as error:
-        problems = list({*error.problems, *_rule_problems(folder)})
-    if problems:
-        _fail(
-            "\n".join(str(problem) for problem in sorted(problems))
-            + f"\n{len(problems)} problem(s); nothing was started"
-        )
-    return site, catalog, rulebook
-
-
-def _rule_problems(folder: Path) -> tuple[Problem, ...]:
-    """What is wrong with the rules even when the rest of the site is: everything is told at once."""
-    try:
-        read_rules([PACKS, folder / "rules"], read_catalog(folder)[0], assets=None)
-    except ConfigError as error:
-        return error.problems
-    return ()
+        told = [*map(str, error.problems), f"{len(error.problems)} problem(s); nothing was started"]
+        _fail("\n".join(told))
 
 
 def _fail(message: str) -> NoReturn:
@@ -204,11 +230,14 @@ def _until_stopped(work: Callable[[], Coroutine[None, None, None]]) -> None:
 
 
 app.command("plan")(gateway.cli.plan)
+app.command("probe")(gateway.probe_cli.probe_device)
 app.command("record")(gateway.cli.record)
 app.command("simulate")(simulators.cli.simulate)
 app.command("replay")(simulators.replay.cli.replay)
+app.add_typer(gateway.import_cli.app, name="import", help="Bring devices in from elsewhere.")
 app.add_typer(api.cli.user_app, name="user", help="People who may log in.")
 app.add_typer(api.cli.token_app, name="token", help="Tokens for programs.")
+app.add_typer(gateway.profile_cli.app, name="profile", help="Device profiles.")
 app.add_typer(dashboards.cli.app, name="dashboards", help="Grafana boards as code.")
 
 

@@ -26,7 +26,7 @@ from facility.errors import CaretakerError
 from facility.hardware import Control
 from facility.mqtt_bus import Broker, MqttBus
 from facility.wire import Batch
-from gateway.file_spool import FileSpool
+from gateway.file_spool import FileSpool, left_behind
 from gateway.lesson_book import open_book
 from gateway.override_book import open_overrides
 from gateway.service import Gateway, new_boot, will
@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 VERSION = "0.1.0"
 DEAD_LETTERS = "data/deadletters.sqlite"
+ADOPT = "in site.yaml, or rename the file to a gateway that has none"
 Observer = Callable[[str, Batch, int], None]
 Between = Callable[[str, Bus, Message], Bus]
 """(gateway, its connection, its last will) -> the connection that it is given instead."""
@@ -67,26 +68,37 @@ class House:
     between: Between | None = None
     broker: Broker = field(default_factory=Broker)
     gateways: list[Gateway] = field(default_factory=list)
+    serves_all_gateways: bool = False
     ingest: Ingest | None = None
     rules: Rules | None = None
+    deps: Deps | None = None
     address: str = ""
     metrics: dict[str, Callable[[], Mapping[str, float]]] = field(default_factory=dict)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _parts: dict[str, AsyncExitStack] = field(default_factory=dict)
+    _turned: asyncio.Event = field(default_factory=asyncio.Event)
     _store: ReadingStore | None = None
     _records: Records | None = None
     _dead_letters: DeadLetters | None = None
 
     async def bus(self, role: str, *, last_will: Message | None = None) -> MqttBus:
-        """A connection of its own for a role; it stays until the house is left."""
+        """A connection of its own for a role; it stays until the role is ended or the house is left."""
         client = f"caretaker-{self.site.id}-{role}-{secrets.token_hex(4)}"
-        return await self.stack.enter_async_context(MqttBus(self.broker, client_id=client, will=last_will))
+        if role not in self._parts:
+            self._parts[role] = await self.stack.enter_async_context(AsyncExitStack())
+        return await self._parts[role].enter_async_context(MqttBus(self.broker, client_id=client, will=last_will))
 
     async def store(self) -> ReadingStore:
         """The readings store, opened once."""
         if self._store is None:
             self._store = await open_store(self.site.settings.readings, site=self.site, catalog=self.catalog)
             self.stack.push_async_callback(self._store.close)
+        return self._store
+
+    @property
+    def opened_store(self) -> ReadingStore | None:
+        """The readings store, if somebody opened it."""
         return self._store
 
     async def records(self) -> Records:
@@ -106,22 +118,45 @@ class House:
     def spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
         """Run a role until the house is left."""
         self.tasks[name] = asyncio.create_task(work, name=name)
+        self._turned.set()
 
     async def wait(self) -> None:
         """Wait until a role ends, which it does only by failing; raises what it raised."""
-        done, _ = await asyncio.wait(self.tasks.values(), return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-            raise RoleError(f"the role {task.get_name()} ended by itself")
+        while True:
+            self._turned.clear()
+            turned = asyncio.create_task(self._turned.wait(), name="roles changed")
+            try:
+                await asyncio.wait({turned, *self.tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                turned.cancel()
+            for name, task in self.tasks.items():
+                if task.done():
+                    task.result()
+                    raise RoleError(f"the role {name} ended by itself")
 
-    async def stop(self) -> None:
-        """Cancel the roles, the newest first, each given time to flush."""
-        for name, task in reversed(self.tasks.items()):
+    async def end(self, name: str) -> None:
+        """Cancel one role, given time to flush, and close its connections; the others go on."""
+        task = self.tasks.pop(name, None)
+        self._turned.set()
+        if task:
             task.cancel()
             with suppress(asyncio.CancelledError, asyncio.TimeoutError):
                 await asyncio.wait_for(task, 5)
             log.info("stopped %s", name)
-        self.tasks.clear()
+        if part := self._parts.get(name):
+            await part.aclose()
+
+    async def end_gateway(self, gateway: Gateway) -> int:
+        """Stop a gateway in order; how many batches stay in its spool unconfirmed."""
+        self.gateways.remove(gateway)
+        self.metrics.pop(f"gateway_{gateway.id}", None)
+        await self.end(gateway.id)
+        return gateway.status().spool_batches
+
+    async def stop(self) -> None:
+        """Cancel the roles, the newest first, each given time to flush."""
+        for name in reversed(list(self.tasks)):
+            await self.end(name)
 
 
 async def start_broker(house: House) -> None:
@@ -188,6 +223,7 @@ async def start_api(house: House) -> None:
     )
     if house.ingest:
         deps.gaps = house.ingest.gaps
+    house.deps = deps
     app = create_app(deps)
     answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     scheme = "https" if settings.tls_certificate else "http"
@@ -196,6 +232,7 @@ async def start_api(house: House) -> None:
         answered.set_result(f"{scheme}://{host}:{port}")
 
     house.spawn("live", live.run())
+    house.spawn("commands", deps.commander.run())
     certificate = house.site.path(settings.tls_certificate) if settings.tls_certificate else None
     key = house.site.path(settings.tls_key) if settings.tls_key else None
     house.spawn("api", serve(app, settings.host, settings.port, ready=ready, certificate=certificate, key=key))
@@ -207,7 +244,11 @@ async def start_api(house: House) -> None:
 
 
 async def start_gateway(house: House) -> None:
-    """Every gateway of the site."""
+    """Every gateway of the site, also those that it comes to have later."""
+    house.serves_all_gateways = True
+    folder = house.site.path(house.site.settings.spool.directory)
+    for path, batches in left_behind(folder, house.site.gateways):
+        log.warning("%s: %d batches wait for a gateway that the site does not have; name it %s", path, batches, ADOPT)
     for name in house.site.gateways:
         await start_one_gateway(house, name)
 
@@ -217,7 +258,13 @@ async def start_one_gateway(house: House, name: str) -> None:
     settings = house.site.settings.spool
     boot = new_boot()
     file = house.site.path(settings.directory) / f"{name}.sqlite"
-    spool = FileSpool(file, limit=settings.megabytes * 1_000_000, synchronous=settings.synchronous)
+    spool = FileSpool(
+        file,
+        limit=settings.megabytes * 1_000_000,
+        days=settings.days,
+        synchronous=settings.synchronous,
+        clock=house.clock,
+    )
     last_will = will(house.site.id, name, boot)
     bus: Bus = await house.bus(name, last_will=last_will)
     if house.between:
@@ -239,11 +286,29 @@ async def start_one_gateway(house: House, name: str) -> None:
     house.spawn(name, gateway.run())
 
 
+def _device_metrics(gateway: Gateway) -> dict[str, float]:
+    """Its devices in figures, each by id; seconds."""
+    found: dict[str, float] = {}
+    for device, figures in gateway.figures().items():
+        numbers = {
+            "device_requests": figures.requests,
+            "device_overruns": figures.overruns,
+            "device_bad_points": figures.bad_points,
+            "device_rtt_p50": figures.rtt_p50,
+            "device_rtt_p99": figures.rtt_p99,
+            "device_cycle_predicted": figures.cycle_predicted,
+            "device_cycle": figures.cycle,
+            **{f"device_{kind}": count for kind, count in figures.errors.items()},
+        }
+        found |= {f"{name}:{device}": number for name, number in numbers.items() if number is not None}
+    return found
+
+
 def gateway_metrics(gateway: Gateway) -> Mapping[str, float]:
     """A gateway in figures, from its status."""
     status = gateway.status()
     states = [device.state for device in status.devices.values()]
-    return {
+    return _device_metrics(gateway) | {
         "readings_sent": status.sent,
         "last_seq": status.last_seq,
         "spool_batches": status.spool_batches,

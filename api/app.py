@@ -8,7 +8,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import alarms, assets, gateways, health, problems, readings, session, simulation, stream, tickets, wide
+from api import (
+    alarms,
+    assets,
+    commands,
+    gateways,
+    health,
+    problems,
+    readings,
+    session,
+    simulation,
+    stream,
+    tickets,
+    wide,
+)
 from api.deps import Deps, Reader
 from api.schemas import refusals
 
@@ -21,6 +34,7 @@ _TAGS = [
     {"name": "readings", "description": "What is measured. 实时与历史数据"},
     {"name": "alarms", "description": "What is wrong, and who knows. 报警与应急"},
     {"name": "tickets", "description": "What has to be done. 工单"},
+    {"name": "commands", "description": "What is set, checked and answered for. 遥控指令"},
     {"name": "gateways", "description": "The edge, loss accounting, dead letters. 网关与数据完整性"},
     {"name": "simulation", "description": "The hardware, where it is simulated. 模拟设备"},
     {"name": "stream", "description": "Live events. 实时推送"},
@@ -47,7 +61,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, wide, alarms, tickets, gateways, stream):
+    for module in (session, assets, readings, wide, alarms, tickets, commands, gateways, stream):
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")

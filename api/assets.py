@@ -5,17 +5,82 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from api.deps import Deps, DepsOf, Reader
 from api.problems import not_found
-from api.schemas import AssetDetail, AssetRow, PointRow, Rows, SiteRow, StateRow, refusals
+from api.schemas import AssetDetail, AssetRow, Rows, Shape, SiteRow, refusals
 from facility.assets import Asset
+from facility.commanding import Target
 from facility.points import Label, Point
 from facility.readings import Quality
 from facility.units import symbol
 
 router = APIRouter(tags=["assets"])
 ASSET = Label("设备", "asset")
+
+
+class StateRow(Shape):
+    """One value of an enum or discrete point."""
+
+    number: int
+    code: str
+    zh: str
+    en: str
+
+
+class RequirementRow(Shape):
+    """What must hold of another point before a value is written: between `low` and `high`, or `equals`."""
+
+    point: str
+    low: float | None
+    high: float | None
+    equals: float | bool | str | None
+
+
+class FeedbackRow(Shape):
+    """The point that shows that it was done: it takes the written value `within` seconds."""
+
+    point: str
+    within: float
+    margin: float
+
+
+class WritableRow(Shape):
+    """How a point is commanded. `choices`: codes of the states that may be written, for a point with states.
+
+    `longest`: seconds after which it reverts at the latest; 0 where it may stand for ever.
+    """
+
+    low: float | None
+    high: float | None
+    choices: list[str]
+    two_people: bool
+    longest: float
+    requires: list[RequirementRow]
+    feedback: FeedbackRow | None
+
+
+class PointRow(Shape):
+    """One canonical point of an asset. `unit` is UCUM, `symbol` is what people read.
+
+    `writable` is null for a point that can't be commanded, which most can't.
+    """
+
+    asset: str
+    point: str = Field(examples=["car.floor"])
+    kind: str = Field(examples=["analog"])
+    zh: str
+    en: str
+    unit: str
+    symbol: str
+    low: float | None
+    high: float | None
+    interval: float
+    critical: bool
+    derived: bool
+    states: list[StateRow]
+    writable: WritableRow | None
 
 
 def find_asset(deps: Deps, name: str) -> Asset:
@@ -77,11 +142,13 @@ async def one_asset(deps: DepsOf, _: Reader, asset: str) -> AssetDetail:
 async def points(deps: DepsOf, _: Reader, asset: str) -> Rows[PointRow]:
     """The points that the asset's devices give, with labels, units, ranges and states."""
     found = find_asset(deps, asset)
-    return Rows(items=[point_row(found.id, point) for point in deps.live.points(found.id).values()])
+    targets = deps.commander.targets(found.id)
+    rows = [point_row(found.id, point, targets.get(key)) for key, point in deps.live.points(found.id).items()]
+    return Rows(items=rows)
 
 
-def point_row(asset: str, point: Point) -> PointRow:
-    """A point on the wire."""
+def point_row(asset: str, point: Point, target: Target | None) -> PointRow:
+    """A point on the wire, with how it is commanded if it can be."""
     states = [StateRow(number=s.number, code=s.code, zh=s.label.zh, en=s.label.en) for s in point.states.values()]
     return PointRow(
         asset=asset,
@@ -97,6 +164,25 @@ def point_row(asset: str, point: Point) -> PointRow:
         critical=point.critical,
         derived=point.derived,
         states=states,
+        writable=_writable(target) if target else None,
+    )
+
+
+def _writable(target: Target) -> WritableRow:
+    writing, feedback = target.writing, target.writing.feedback
+    return WritableRow(
+        low=writing.low,
+        high=writing.high,
+        choices=[state.code for state in target.choices],
+        two_people=writing.two_people,
+        longest=writing.longest,
+        requires=[
+            RequirementRow(point=item.point, low=item.low, high=item.high, equals=item.equals)
+            for item in writing.requires
+        ],
+        feedback=FeedbackRow(point=feedback.point, within=feedback.within, margin=feedback.margin)
+        if feedback
+        else None,
     )
 
 

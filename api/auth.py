@@ -40,6 +40,7 @@ class Action(StrEnum):
     TICKET_APPROVE = "ticket.approve"
     DEAD_LETTERS = "dead_letters"
     SIMULATE = "simulate"
+    COMMAND = "command"
 
 
 _EVERYONE = frozenset(Role)
@@ -56,8 +57,13 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.TICKET_APPROVE: _OFFICE,
     Action.DEAD_LETTERS: frozenset({Role.ADMIN}),
     Action.SIMULATE: _OFFICE,
+    Action.COMMAND: _ROOM,
 }
-"""The one table of rights. An action that is not in it is allowed to nobody."""
+"""The one table of rights. An action that is not in it is allowed to nobody.
+
+Who sees the whole building commands it, and approves for another: operators, managers, admins. A crew stands before the
+machine and uses its own switch, where it also sees who is in the way; a viewer only looks.
+"""
 
 
 @dataclass(frozen=True, slots=True)

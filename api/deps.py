@@ -12,6 +12,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from api.accounts import Accounts
 from api.auth import Action, User, allowed
 from api.board import Board
+from api.commander import Commander
 from api.gate import Gate
 from api.live import LiveCache
 from api.problems import ApiError
@@ -24,7 +25,9 @@ from facility.points import Label
 from ingest.accounting import Gap
 from ingest.deadletters import DeadLetters
 from ingest.store import ReadingStore
+from rules.command_desk import CommandDesk
 from rules.commands import Commands
+from rules.notify import Routing
 from rules.records import Records
 from rules.rows import AlarmRow
 
@@ -47,7 +50,8 @@ class Deps:
 
     `metrics` and `gaps` (batches that are missing) are asked for when somebody looks; a process without ingest has
     no gaps to tell. `hardware` is the control of the simulated hardware, None where the equipment is real.
-    `accounts`, `gate` (who is who) and `board` (the live alarms) follow from the rest.
+    `accounts`, `gate` (who is who), `board` (the live alarms) and `commander` (commands to equipment) follow from the
+    rest.
     """
 
     site: Site
@@ -66,11 +70,21 @@ class Deps:
     accounts: Accounts = field(init=False)
     gate: Gate = field(init=False)
     board: Board = field(init=False)
+    commander: Commander = field(init=False)
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.records)
         self.gate = Gate(self.accounts, self.clock)
         self.board = Board(self._live_alarms, self.live, self.clock)
+        desk = CommandDesk(self.records, self.site.id)
+        self.commander = Commander(self.site, self.catalog, desk=desk, bus=self.bus, clock=self.clock, live=self.live)
+
+    def adopt(self, site: Site, catalog: Catalog) -> None:
+        """Take over a changed site while serving: whoever looks next sees it, no client is cut."""
+        self.site, self.catalog = site, catalog
+        self.commands = Commands(self.records, Routing.of(site))
+        self.live.adopt(site, catalog)
+        self.commander.adopt(site, catalog)
 
     async def _live_alarms(self) -> Sequence[AlarmRow]:
         return await self.records.live_alarms(self.site.id)

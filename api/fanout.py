@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-KINDS = ("readings", "alarm", "gateway")
+KINDS = ("readings", "stale", "alarm", "gateway", "command")
 """What a client may ask for."""
 
 

@@ -83,6 +83,7 @@ class RolesCollector(Collector):
 def _own(deps: Deps) -> Mapping[str, float]:
     return {
         **deps.live.metrics(),
+        **deps.commander.metrics(),
         "logins_refused": deps.gate.refused,
         "ready_broker": deps.bus.connected,
         "ready_live": deps.live.warmed.is_set(),

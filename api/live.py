@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from api.doubt import Doubt
 from api.fanout import Event, Fanout, event
 from facility.again import ask_again
 from facility.bus import Bus, Message
@@ -22,24 +23,26 @@ from facility.clock import Clock
 from facility.config import Site
 from facility.errors import DecodeError, StoreError
 from facility.points import Point
+from facility.presence import HEARTBEAT_MS, INTERVALS, Presence
 from facility.readings import Quality, Reading, Sample
 from facility.wire import AlarmNotice, Batch, Status, alarms_topic, decode, parse_topic, readings_topic, status_topic
 from ingest.store import ReadingStore
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_MS = 300_000
-"""A gateway repeats an unchanged value at least this often."""
-INTERVALS = 3
 GRACE_S = 5.0
 """How long the broker may be away before everything on the screens counts as stale."""
+LOOK_S = 0.5
+"""Seconds between looks at the broker and at the gateways' silence."""
+SHARE = 10
+"""Values that grow too old by themselves are looked for in so many shares, one at each look."""
 KEPT_ALARMS = 1000
 RETRY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A gateway as the screens show it. `status` is None until it has spoken; `seen` is when it last did (ms)."""
+    """A gateway as the screens show it. `status` is None until it has told one; `seen` is when it last spoke (ms)."""
 
     id: str
     online: bool
@@ -64,24 +67,41 @@ class LiveCache:
         self.listening = asyncio.Event()
         self.alarm_changes = 0
         self.counts = {"readings": 0, "older": 0, "historical": 0, "unknown": 0, "undecodable": 0, "alarms": 0}
-        self._site = site
         self._bus = bus
         self._clock = clock
         self._store = store
-        self._points = _points(site, catalog)
-        self._patience = _patience(site, catalog)
-        self._serving = {
-            # a gateway may be an asset of the site itself: then it speaks for itself
-            asset: {device.gateway for device in site.devices if device.asset == asset} | ({asset} & set(site.gateways))
-            for asset in site.assets
-        }
-        self._held: dict[str, dict[str, _Held]] = {asset: {} for asset in site.assets}
-        self._gateways: dict[str, tuple[Status, int]] = {}
-        self._spoke: dict[str, int] = {}
+        self._held: dict[str, dict[str, _Held]] = {}
+        self._statuses: dict[str, Status] = {}
+        self._presence: dict[str, Presence] = {}
+        self._there: frozenset[str] = frozenset()
+        self._told_online: set[str] = set()
+        self._doubt = Doubt(())
+        self._looks = 0
         self._kept: deque[Event] = deque(maxlen=KEPT_ALARMS)
         self._told: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._epoch = f"{clock.ms():x}"
         self._lost_since: float | None = None
+        self.adopt(site, catalog)
+
+    def adopt(self, site: Site, catalog: Catalog) -> None:
+        """The site and its catalog from now on; values of what is no longer there are forgotten, clients stay."""
+        self._site = site
+        self._points = _points(site, catalog)
+        self._patience = _patience(site, catalog)
+        serving: dict[str, set[str]] = {asset: set() for asset in site.assets}
+        for device in site.devices:
+            serving[device.asset].add(device.gateway)
+        for name in site.gateways:
+            if name in serving:  # a gateway may be an asset of the site itself: then it speaks for itself
+                serving[name].add(name)
+        self._serving = serving
+        self._presence = {name: self._presence.get(name) or Presence() for name in site.gateways}
+        self._statuses = {name: status for name, status in self._statuses.items() if name in self._presence}
+        self._doubt.adopt(site.assets)
+        self._held = {
+            asset: {key: held for key, held in self._held.get(asset, {}).items() if key in points}
+            for asset, points in self._points.items()
+        }
 
     # -- asking ------------------------------------------------------------------------------------------------
 
@@ -177,7 +197,7 @@ class LiveCache:
             if gateway not in self._site.gateways:
                 self.counts["unknown"] += 1
             elif leaf == "status":
-                self._status(gateway, decode(Status, message.payload))
+                self._status(gateway, decode(Status, message.payload), retained=message.retain)
             elif leaf == "readings":
                 self._batch(gateway, decode(Batch, message.payload))
         except DecodeError as error:
@@ -207,28 +227,66 @@ class LiveCache:
         self.warmed.set()
 
     async def _watch(self) -> None:
-        """Remember since when the broker is away."""
+        """Remember since when the broker is away, and tell what silence does: it sends no message."""
+        was_connected = self.connected
         while True:
+            missed = self._bus.connected and self._lost_since is not None
             if self._bus.connected:
                 self._lost_since = None
             elif self._lost_since is None:
                 self._lost_since = self._clock.monotonic()
-            await self._clock.sleep(0.5)
+            back = self._look_at_gateways()
+            changed, was_connected = self.connected is not was_connected or back is not None, self.connected
+            await self._tell_stale(everything=changed)
+            asked = self._site.gateways if missed else sorted(back or ())
+            if asked and self._bus.connected:
+                # by exception they tell only what changes from now on
+                await ask_again(self._bus, self._site.id, asked)
+            await self._clock.sleep(LOOK_S)
+
+    def _look_at_gateways(self) -> frozenset[str] | None:
+        """Tell who fell silent; those that came back, None when nobody came or went."""
+        now, before = self._clock.ms(), self._there
+        there = frozenset(name for name, presence in self._presence.items() if presence.is_there(now))
+        for name in sorted(self._told_online - there):
+            self._tell_gateway(name, online=False)
+        if there == before:
+            return None
+        self._there = there
+        return there - before
+
+    async def _tell_stale(self, *, everything: bool) -> None:
+        """Tell the points that became stale, or count again; a share of the assets unless something has happened."""
+        self._looks += 1
+        assets = list(self._site.assets) if everything else list(self._site.assets)[self._looks % SHARE :: SHARE]
+        for number, asset in enumerate(assets, 1):
+            now = self._clock.ms()
+            stale = {key for key, held in self._held[asset].items() if self._is_doubted(held, now)}
+            if item := self._doubt.change(asset, frozenset(stale), now):
+                self.fanout.publish(item)
+            if number % 50 == 0:
+                await asyncio.sleep(0)  # clients take what waits
 
     def _batch(self, gateway: str, batch: Batch) -> None:
         if batch.hist:
             self.counts["historical"] += batch.count
             return
-        self._spoke[gateway] = self._clock.ms()
+        self._presence[gateway].spoke(self._clock.ms())
         for sample in batch.samples:
             taken = self.put(_apart(sample), gateway)
             if taken:
+                self._doubt.renewed(sample.asset, [reading.point for reading in taken])
                 self.fanout.publish(event("readings", _told(sample.asset, taken), asset=sample.asset))
 
-    def _status(self, gateway: str, status: Status) -> None:
-        self._gateways[gateway] = (status, self._clock.ms())
-        data = {"gateway": gateway, "online": status.online, "at": self._clock.ms()}
-        self.fanout.publish(event("gateway", data))
+    def _status(self, gateway: str, status: Status, *, retained: bool) -> None:
+        if not self._presence[gateway].hear(status, self._clock.ms(), retained=retained):
+            return
+        self._statuses[gateway] = status
+        self._tell_gateway(gateway, online=self._presence[gateway].is_there(self._clock.ms()))
+
+    def _tell_gateway(self, gateway: str, *, online: bool) -> None:
+        (self._told_online.add if online else self._told_online.discard)(gateway)
+        self.fanout.publish(event("gateway", {"gateway": gateway, "online": online, "at": self._clock.ms()}))
 
     def _alarm(self, notice: AlarmNotice) -> None:
         key = (notice.id, notice.version)
@@ -246,31 +304,31 @@ class LiveCache:
     # -- judging -----------------------------------------------------------------------------------------------
 
     def _judged(self, held: _Held, now: int) -> Reading:
-        reading = held.reading
-        if reading.quality is not Quality.GOOD or not self._stale(held, now):
-            return reading
-        return msgspec.structs.replace(reading, quality=Quality.STALE)
+        if not self._is_doubted(held, now):
+            return held.reading
+        return msgspec.structs.replace(held.reading, quality=Quality.STALE)
+
+    def _is_doubted(self, held: _Held, now: int) -> bool:
+        """Whether a value came as good and is to be believed no more."""
+        return held.reading.quality is Quality.GOOD and self._stale(held, now)
 
     def _stale(self, held: _Held, now: int) -> bool:
         reading = held.reading
         point, _ = self._points[reading.asset][reading.point]
         limit = max(HEARTBEAT_MS + INTERVALS * point.interval * 1000, self._patience.get(reading.asset, 0.0) * 1000)
-        return now - reading.at > limit or not self.connected or not self._alive(held)
+        return now - reading.at > limit or not self.connected or not self._alive(held, now)
 
-    def _alive(self, held: _Held) -> bool:
+    def _alive(self, held: _Held, now: int) -> bool:
         """Whether the gateway that brought a value is there; of a value from the store, any gateway that serves it."""
         if held.gateway:
-            return self._gateway(held.gateway).online
-        return any(self._gateway(name).online for name in self._serving[held.reading.asset])
+            presence = self._presence.get(held.gateway)  # a value may outlive its gateway's place in the site
+            return presence is not None and presence.is_there(now)
+        return any(self._presence[name].is_there(now) for name in self._serving[held.reading.asset])
 
     def _gateway(self, name: str) -> Gateway:
-        found = self._gateways.get(name)
-        spoke = self._spoke.get(name, 0)
-        if found is None:
-            # no status (a broker that lost its memory): live batches are a sign of life for as long as a heartbeat
-            return Gateway(name, bool(spoke) and self._clock.ms() - spoke < HEARTBEAT_MS, spoke, None)
-        status, seen = found
-        return Gateway(name, status.online or spoke > seen, max(seen, spoke), status)
+        presence = self._presence[name]
+        there = presence.is_there(self._clock.ms())
+        return Gateway(name, there, presence.heard or 0, self._statuses.get(name))
 
 
 def _apart(sample: Sample) -> Iterable[Reading]:

@@ -55,6 +55,12 @@ def value_text(point: Point, value: Value, language: str) -> str:
     return number_text(value)
 
 
+def value_words(point: Point, value: Value, language: str) -> str:
+    """A value with its unit, where it has one."""
+    text, unit = value_text(point, value, language), unit_text(point)
+    return f"{text} {unit}" if unit and value is not None and not point.states else text
+
+
 def unit_text(point: Point) -> str:
     """The unit as people read it."""
     return symbol(point.unit)

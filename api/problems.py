@@ -144,7 +144,11 @@ async def _store(request: Request, error: Exception) -> Response:
 
 async def _missing(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotFoundError)
-    what = {"alarm": Label("报警", "alarm"), "ticket": Label("工单", "ticket")}.get(error.kind, Label("", error.kind))
+    what = {
+        "alarm": Label("报警", "alarm"),
+        "ticket": Label("工单", "ticket"),
+        "command": Label("指令", "command"),
+    }.get(error.kind, Label("", error.kind))
     return await _api_error(request, not_found(what, error.id[:64]))
 
 

@@ -90,33 +90,6 @@ class AssetDetail(AssetRow):
     devices: list[str]
 
 
-class StateRow(Shape):
-    """One value of an enum or discrete point."""
-
-    number: int
-    code: str
-    zh: str
-    en: str
-
-
-class PointRow(Shape):
-    """One canonical point of an asset. `unit` is UCUM, `symbol` is what people read."""
-
-    asset: str
-    point: str = Field(examples=["car.floor"])
-    kind: str = Field(examples=["analog"])
-    zh: str
-    en: str
-    unit: str
-    symbol: str
-    low: float | None
-    high: float | None
-    interval: float
-    critical: bool
-    derived: bool
-    states: list[StateRow]
-
-
 class LatestRow(Shape):
     """The newest reading of one point. `value` is null unless the quality is good or stale.
 

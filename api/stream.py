@@ -24,6 +24,7 @@ PIECE = 64
 
 _EXAMPLE = (
     'event: readings\ndata: {"asset":"EL-01","at":1790000000000,"values":{"car.floor":7},"quality":{}}\n\n'
+    'event: stale\ndata: {"asset":"EL-02","at":1790000000000,"stale":["car.floor"],"fresh":[]}\n\n'
     'id: 19d2-41\nevent: alarm\ndata: {"id":"...","asset":"EL-01","severity":1,"event":"raise"}\n\n'
 )
 
@@ -52,7 +53,10 @@ async def stream(
         str | None, Header(max_length=64, description="alarms after this one are sent first")
     ] = None,
 ) -> EventStream:
-    """`readings` (what changed of one asset), `alarm` (one transition; it has an id), `gateway` (one came or went).
+    """`readings` (what changed of one asset), `alarm` (one transition; it has an id), `gateway` (one spoke or is gone),
+    `command` (one has come further).
+
+    `stale` names the points of one asset that nobody speaks for any more, and those (`fresh`) that count again.
 
     After a pause send `Last-Event-ID`: missed alarms come first. When they can't be told, a `resync` event says: read
     the alarm list anew. A client that does not keep up gets `cut` with the reason `slow` and is closed.

@@ -21,14 +21,11 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from bench.edge import confirm, requests_of
+from bench.edge.own import clear_late, late, requests_of, running
 from bench.modbus_plant import plant
 from facility.assets import Line
-from facility.bus import MemoryBus
 from facility.catalog import Catalog
-from facility.clock import SystemClock
 from facility.config import Site, load_site
-from gateway.file_spool import FileSpool
 from gateway.poller import ModbusPoller
 from gateway.service import Gateway
 
@@ -48,12 +45,12 @@ def run(seconds: float = SECONDS) -> dict[str, float]:
             time.sleep(seconds / 2)
             found["fleet_idle.core_share"] = (_cpu(process) - cpu) / (time.perf_counter() - began)
             found |= {f"fleet.{key}": value for key, value in _measure(site, catalog, process, seconds).items()}
-        with plant(DEVICES, 2 * POINTS, 1) as ports:
+        with plant(DEVICES, 2 * POINTS, 1) as served:
             site = dataclasses.replace(
                 site,
                 devices=tuple(
                     dataclasses.replace(device, line=Line(port=port))
-                    for device, port in zip(site.devices, ports, strict=True)
+                    for device, port in zip(site.devices, served.ports, strict=True)
                 ),
             )
             bare = psutil.Process().children()[0]
@@ -113,29 +110,19 @@ def _measure(site: Site, catalog: Catalog, process: psutil.Process, seconds: flo
 
 
 async def _poll(site: Site, catalog: Catalog, process: psutil.Process, seconds: float) -> dict[str, float]:
-    bus = MemoryBus()
-    with tempfile.TemporaryDirectory() as folder:
-        spool = FileSpool(Path(folder) / "spool.sqlite")
-        gateway = Gateway(site, "gw-1", catalog, bus=bus, spool=spool, clock=SystemClock(), version="bench")
-        async with asyncio.TaskGroup() as group:
-            storing = group.create_task(confirm(bus, site.id, "gw-1"))
-            running = group.create_task(gateway.run())
-            await asyncio.sleep(4)
-            result = await _watch(gateway, process, seconds)
-            gateway.stop()
-            await running
-            storing.cancel()
-        down = {name: status.error for name, status in gateway.status().devices.items() if status.state != "up"}
-        if down:
-            raise RuntimeError(f"{len(down)} meters were not up: {list(down.items())[:3]}")
+    async with running(site, catalog, "gw-1") as gateway:
+        await asyncio.sleep(4)
+        result = await _watch(gateway, process, seconds)
+    down = {name: status.error for name, status in gateway.status().devices.items() if status.state != "up"}
+    if down:
+        raise RuntimeError(f"{len(down)} meters were not up: {list(down.items())[:3]}")
     return result
 
 
 async def _watch(gateway: Gateway, process: psutil.Process, seconds: float) -> dict[str, float]:
     pollers = [driver for driver in gateway.drivers if isinstance(driver, ModbusPoller)]
     reads = sum(len(job.blocks) for job in pollers[0].units[0].jobs)
-    for poller in pollers:
-        poller.late = 0.0
+    clear_late(gateway)
     requests, cpu, began = requests_of(gateway), _cpu(process), time.perf_counter()
     await asyncio.sleep(seconds)
     points = (requests_of(gateway) - requests) / reads * POINTS
@@ -144,5 +131,5 @@ async def _watch(gateway: Gateway, process: psutil.Process, seconds: float) -> d
         "rate": points / took,
         "core_share": spent / took,
         "cpu_us": spent / points * 1e6,
-        "late_ms": max(poller.late for poller in pollers) * 1000,
+        "late_ms": late(gateway) * 1000,
     }

@@ -107,7 +107,7 @@ async def _through(store: ReadingStore, folder: Path, seconds: float) -> dict[st
 async def _watch(ingest: Ingest, seconds: float) -> dict[str, float]:
     deadline = time.monotonic() + 20
     # a measurement watches from outside, there is no event to wait for
-    while ingest.metrics()["batches_confirmed"] < 200 and time.monotonic() < deadline:  # noqa: ASYNC110
+    while ingest.metrics()["batches_confirmed"] < 200 and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.5)
     before, cpu, began = ingest.metrics(), time.process_time(), time.monotonic()

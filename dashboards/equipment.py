@@ -11,9 +11,11 @@ from dashboards.panels import Json
 from dashboards.queries import SELECTED, Readings, api
 from dashboards.tables import LIVE_VALUES, alarms_of, columns
 from dashboards.texts import ASSET, COUNTERS, CRITICAL, GROUPS, LIVE, STATES, TEXTS
+from facility.assets import GATEWAY_CLASS
 from facility.catalog import Catalog
 from facility.config import Site
 from facility.points import Kind, Label, Point
+from facility.selfwatch import points_of_gateways
 from facility.units import symbol
 
 LINES = 8
@@ -27,8 +29,8 @@ OPEN_ROWS = 3
 
 
 def classes_of(site: Site) -> tuple[str, ...]:
-    """The asset classes that some device of the site reads, in the order of its assets."""
-    read = {device.asset for device in site.devices}
+    """The asset classes that some device of the site reads, in the order of its assets, and the gateways themselves."""
+    read = {device.asset for device in site.devices} | set(site.gateways)
     return tuple(dict.fromkeys(asset.asset_class for asset in site.assets.values() if asset.id in read))
 
 
@@ -60,6 +62,8 @@ def dashboard(site: Site, catalog: Catalog, asset_class: str, language: str, sou
 
 def points_of(site: Site, catalog: Catalog, asset_class: str) -> list[Point]:
     """Every point that some device of the site gives for this class, in the order of the class."""
+    if asset_class == GATEWAY_CLASS:
+        return list(points_of_gateways(site, catalog))
     keys: set[str] = set()
     for device in site.devices:
         if site.assets[device.asset].asset_class != asset_class:

@@ -28,6 +28,7 @@ GROUPS: dict[str, Label] = {
     "room": Label("机房环境", "Room"), "sys": Label("机组", "Pump set"), "pump": Label("单泵", "Pumps"),
     "maint": Label("维护", "Service"), "wq": Label("水质", "Water quality"), "sump": Label("集水井", "Sump"),
     "fw": Label("消防给水", "Fire water"), "gw": Label("网关", "Gateway"),
+    "device": Label("被采集设备", "Polled devices"),
     "chiller": Label("冷水机组", "Chiller"), "chw": Label("冷冻水", "Chilled water"),
     "cw": Label("冷却水", "Condenser water"), "evap": Label("蒸发器", "Evaporator"),
     "cond": Label("冷凝器", "Condenser"), "tower": Label("冷却塔", "Cooling tower"),

@@ -19,6 +19,7 @@ LOOPBACK, MODBUS = "127.0.0.1", 502
 """Host and port of a device that names none."""
 SERIAL_UNITS = range(1, 248)
 """Unit ids of a serial line; 0 is for everybody, and nobody answers to it."""
+_HOST = re.compile(r"[^\s/:@\[\]]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(\d{1,5})")
 
 
@@ -108,7 +109,7 @@ def check_devices(
 ) -> Iterator[Problem]:
     """Everything that is wrong. `assets` (id -> class) and `gateways` are None where their file can't be read;
     `broken` are the names of class and profile files that are wrong themselves: nobody is blamed for using them."""
-    yield from _check_lines(document, file)
+    yield from _check_lines(document, file, gateways)
     yield from check_ids(document, "devices", [device.id for device in file.devices])
     taken: dict[tuple[str, str], str] = {}
     for number, device in enumerate(file.devices):
@@ -135,45 +136,90 @@ def check_devices(
             yield document.problem(place, problem)
 
 
-def _check_lines(document: Document, file: DevicesFile) -> Iterator[Problem]:
+def _check_lines(document: Document, file: DevicesFile, gateways: Sequence[str] | None) -> Iterator[Problem]:
     """The lines, and how the devices use them."""
     yield from check_ids(document, "lines", [line.id for line in file.lines])
     for number, item in enumerate(file.lines):
         for key, message in _check_line(item):
             yield document.problem(("lines", number, key), message)
     lines = {line.id: line for line in file.lines}
-    owners: dict[str, str] = {}
     for number, device in enumerate(file.devices):
-        place = ("devices", number)
-        if not device.line:
-            continue
-        line = lines.get(device.line)
+        for key, message in _check_way(device, lines):
+            yield document.problem(("devices", number, key), message)
+    yield from _check_ports(document, file, gateways[0] if gateways else "")
+
+
+def _check_way(device: _Device, lines: Mapping[str, _Line]) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong) of how one device is reached."""
+    if device.host is not None and (wrong := _no_host(device.host)):
+        yield "host", wrong
+    if not device.line:
+        return
+    line = lines.get(device.line)
+    if not line:
+        yield "line", unknown("line", device.line, lines)
+        return
+    if device.host is not None or device.port is not None:
+        yield "line", "has a line, so host and port are the line's; leave them out here"
+    if (line.serial or line.framing == "rtu") and device.unit not in SERIAL_UNITS:
+        yield "unit", f"{device.unit} is no unit id of a serial line: 1..247"
+
+
+def _check_ports(document: Document, file: DevicesFile, own: str) -> Iterator[Problem]:
+    """A serial port is one line's and one gateway's; `own` is the gateway of devices that name none."""
+    lines = {line.id: line for line in file.lines if line.serial}
+    owners: dict[str, str] = {}
+    ports: dict[tuple[str, str], str] = {}
+    for number, device in enumerate(file.devices):
+        line, gateway = lines.get(device.line), device.gateway or own
         if not line:
-            yield document.problem((*place, "line"), unknown("line", device.line, lines))
             continue
-        if device.host is not None or device.port is not None:
-            yield document.problem((*place, "line"), "has a line, so host and port are the line's; leave them out here")
-        if (line.serial or line.framing == "rtu") and device.unit not in SERIAL_UNITS:
-            yield document.problem((*place, "unit"), f"{device.unit} is no unit id of a serial line: 1..247")
-        if line.serial and owners.setdefault(line.id, device.gateway) != device.gateway:
-            yield document.problem((*place, "gateway"), f"the serial port of {line.id} belongs to another gateway")
+        if owners.setdefault(line.id, gateway) != gateway:
+            message = f"the serial port of {line.id} belongs to another gateway"
+            yield document.problem(("devices", number, "gateway"), message)
+        elif (other := ports.setdefault((gateway, line.serial), line.id)) != line.id:
+            message = f"{line.id} and {other} are the same port {line.serial}; use one"
+            yield document.problem(("devices", number, "line"), message)
 
 
 def _check_line(line: _Line) -> Iterator[tuple[str, str]]:
     """(key, what is wrong) of one line."""
     if bool(line.serial) == bool(line.host):
         yield "id", f"{line.id} needs a host or a serial port, one of the two"
-    if line.serial and not line.serial.startswith(("/", "COM")):
+    elif line.serial:
+        yield from _check_serial(line)
+    else:
+        yield from _check_host(line)
+
+
+def _check_serial(line: _Line) -> Iterator[tuple[str, str]]:
+    if not line.serial.startswith(("/", "COM")):
         yield "serial", f"{line.serial!r} is no serial port, such as /dev/ttyUSB0 or COM3"
-    if line.serial and not line.baud:
+    if not line.baud:
         yield "serial", "a serial port needs its baud, such as 9600"
-    if line.serial and line.framing == "tcp":
+    if line.framing == "tcp":
         yield "framing", "on a serial port the framing is rtu"
-    if line.fallback and line.serial:
+    if line.fallback:
         yield "fallback", "is for a host; a serial port has no second way"
+
+
+def _check_host(line: _Line) -> Iterator[tuple[str, str]]:
+    if wrong := _no_host(line.host):
+        yield "host", wrong
+    if not line.fallback:
+        return
     match = _ADDRESS.fullmatch(line.fallback)
-    if line.fallback and not (match and 0 < int(match[2]) < 65_536):
+    if not (match and 0 < int(match[2]) < 65_536):
         yield "fallback", f"{line.fallback!r} is no HOST:PORT"
+    elif (match[1].strip("[]"), int(match[2])) == (line.host, line.port):
+        yield "fallback", "is the line itself; leave it out or give the second place"
+
+
+def _no_host(host: str) -> str:
+    """What is wrong with a host; empty if nothing is."""
+    if _HOST.fullmatch(host):
+        return ""
+    return f"{host!r} is no host name or address" + "; the port goes to `port`" * bool(_ADDRESS.fullmatch(host))
 
 
 def _check_points(

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 RECONNECT = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts; the last one repeats."""
+_LOGIN = frozenset({4, 5, 134, 135})
+"""Codes by which a broker refuses a user name or password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class MqttBus:
         self._ready = asyncio.Event()
         self._subscriptions: list[Subscription] = []
         self._task: asyncio.Task[None] | None = None
+        self.problem = ""
+        """Why there is no connection, in words; empty while there is one, or before the first attempt has failed."""
 
     @property
     def connected(self) -> bool:
@@ -72,9 +76,10 @@ class MqttBus:
         """Publish at QoS 1; returns when the broker has it. BusError when there is no broker or it does not answer."""
         client = self._client
         if client is None or not self._ready.is_set():
-            raise BusError(f"no connection to the MQTT broker {self._broker.host}:{self._broker.port}")
+            why = f": {self.problem}" if self.problem else ""
+            raise BusError(f"no connection to the MQTT broker {self._broker.host}:{self._broker.port}{why}")
         try:
-            await client.publish(topic, payload, qos=1, retain=retain)
+            await _heeding(client.publish(topic, payload, qos=1, retain=retain))
         except aiomqtt.MqttError as error:
             raise BusError(f"publish to {topic} failed: {error}") from error
 
@@ -94,13 +99,13 @@ class MqttBus:
             for filter_ in gone:
                 if self._client and self._ready.is_set():
                     with suppress(aiomqtt.MqttError):
-                        await self._client.unsubscribe(filter_)
+                        await _heeding(self._client.unsubscribe(filter_))
 
     async def _subscribe(self, filters: tuple[str, ...]) -> None:
         if self._client and self._ready.is_set() and filters:
             # a broken connection is not the caller's trouble: _run subscribes again after the reconnect
             with suppress(aiomqtt.MqttError):
-                await self._client.subscribe([(filter_, 1) for filter_ in filters])
+                await _heeding(self._client.subscribe([(filter_, 1) for filter_ in filters]))
 
     def _new_client(self) -> aiomqtt.Client:
         will = (
@@ -129,16 +134,22 @@ class MqttBus:
                     self._client = client
                     await self._subscribe_held(client)
                     self._ready.set()
-                    attempt = 0
+                    attempt, self.problem = 0, ""
                     async for message in client.messages:
                         self._dispatch(message)
-            except aiomqtt.MqttError as error:
-                log.warning("MQTT broker %s:%s: %s", self._broker.host, self._broker.port, error)
+            except (aiomqtt.MqttError, ValueError) as error:  # a host that can be no name is a ValueError
+                self._failed(explain(error, self._broker))
             finally:
                 self._ready.clear()
                 self._client = None
             await asyncio.sleep(RECONNECT[min(attempt, len(RECONNECT) - 1)])
             attempt += 1
+
+    def _failed(self, why: str) -> None:
+        """Told once, not with every attempt."""
+        if why != self.problem:
+            log.warning("MQTT broker %s:%s: %s", self._broker.host, self._broker.port, why)
+        self.problem = why
 
     async def _subscribe_held(self, client: aiomqtt.Client) -> None:
         # again and again: somebody may subscribe while the broker is being asked
@@ -154,3 +165,38 @@ class MqttBus:
         for subscription in self._subscriptions:
             if any(matches(filter_, topic) for filter_ in subscription.filters):
                 subscription.offer(arrived)
+
+
+def explain(error: Exception, broker: Broker) -> str:
+    """Why a connection failed and what to do, in words."""
+    # the client hands on the text of what the operating system said, and that itself as the context
+    cause = error.__context__ if isinstance(error, aiomqtt.MqttError) and error.__context__ else error
+    if isinstance(cause, socket.gaierror | UnicodeError):
+        reason = getattr(cause, "strerror", None) or str(cause)
+        return f"no address for the host {broker.host!r}: {reason}; is the name right?"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        why = f"the broker's certificate is not accepted: {cause.verify_message.rstrip('.')}"
+        return f"{why}; it must be made out to {broker.host} by an authority that this machine trusts"
+    if isinstance(cause, ssl.SSLError):
+        return f"no TLS: {cause.reason or cause}; does the broker speak TLS on this port?"
+    if isinstance(cause, ConnectionRefusedError):
+        return "connection refused; is the broker running and the port right?"
+    if isinstance(error, aiomqtt.MqttCodeError) and _code(error) in _LOGIN:
+        return f"{error}; are the user name and password right?"
+    return str(error)
+
+
+def _code(error: aiomqtt.MqttCodeError) -> int:
+    return error.rc if isinstance(error.rc, int) else getattr(error.rc, "value", -1)
+
+
+async def _heeding(call: Awaitable[object]) -> None:
+    """Await a call of the client, and be cancelled when it was: the wait_for of Python 3.11 may swallow that.
+
+    It does when the answer is there already. Whoever publishes in a loop could not be stopped.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    await call
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError

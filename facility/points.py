@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from facility.readings import Quality, Value
+
 KEY = re.compile(r"[a-z][a-z0-9_]*(\[(n|\d{1,3})\])?(\.[a-z][a-z0-9_]*(\[(n|\d{1,3})\])?)*")
 """A point key: `car.floor`, `pump[2].freq`, or the template `pump[n].freq`."""
 
@@ -88,6 +90,11 @@ class Table(StrEnum):
         return self in (Table.COIL, Table.DISCRETE)
 
 
+ENCODINGS = ("", "four_quadrant")
+"""How a raw number says its value. `four_quadrant`: a power factor from -2 to 2 whose part beyond 1 tells leading from
+lagging; 2 - raw above 1, -2 - raw below -1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """What must hold of another point of the asset before a value is written: between `low` and `high`, or `equals`.
@@ -150,7 +157,8 @@ class Register:
     """Where a Modbus device keeps one point, and how its words become the canonical value.
 
     `address` is the 0-based PDU address. `type`: bool, bit, bits, uint8, int8, (u)int16, (u)int32, (u)int64,
-    float16, float32, float64, bcd16, bcd32, string. value = raw * scale + offset, in the point's unit.
+    float16, float32, float64, bcd16, bcd32, bcd64, string. value = raw * scale + offset, in the point's unit; binary
+    fixed point is a scale of 2^-n. `encoding`: what a raw number says before it is scaled, one of ENCODINGS.
     `bits` is (first, last) of a bit or a bit field, 0 = least significant. `words` is the length in registers (1 for
     bits tables).
     `sentinels` are raw values that mean "not available". `values` maps raw numbers to canonical enum numbers.
@@ -171,6 +179,7 @@ class Register:
     values: Mapping[int, int] | None = None
     byte_order: str = "big"
     word_order: str = "big"
+    encoding: str = ""
     invert: bool = False
     interval: float | None = None
     writing: Writing | None = None
@@ -220,6 +229,26 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """Known words and what they must become: `words` at `address` (bits tables: a 0 or 1 each), point -> value.
+
+    A value that must be bad is None; `quality` then may name its reason.
+    """
+
+    table: Table
+    address: int
+    words: tuple[int, ...]
+    expect: Mapping[str, Value]
+    quality: Mapping[str, Quality] = field(default_factory=dict)
+    note: str = ""
+
+    def covers(self, register: Register) -> bool:
+        """Whether all words of a register are among its words."""
+        end = self.address + len(self.words)
+        return register.table is self.table and self.address <= register.address <= end - register.words
+
+
+@dataclass(frozen=True, slots=True)
 class TopicValue:
     """One point inside a JSON payload: `path` is a JSON pointer (RFC 6901), empty for the whole payload.
 
@@ -253,6 +282,19 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeMetric:
+    """A metric of a Sparkplug B edge node, and the point that it gives.
+
+    `name` and `device` (empty for a metric of the node itself) may hold `{name}` placeholders filled from the device's
+    `params`. Of `value` only what converts is used: scale, offset, values, invert, sentinels.
+    """
+
+    name: str
+    device: str
+    value: TopicValue
+
+
+@dataclass(frozen=True, slots=True)
 class Availability:
     """The topic that says whether a native MQTT device is there, with its two payloads."""
 
@@ -276,6 +318,7 @@ class Profile:
 
     `identity`: address -> word that a device of this map always shows (in the table that most of it uses) and that is
     no point: a magic number, the version of the map. `firmware`: the register that says which firmware it has.
+    `examples`: golden words of the map.
     """
 
     id: str
@@ -284,18 +327,21 @@ class Profile:
     source: str
     protocol: str
     registers: tuple[Register, ...] = ()
+    limits: Limits = Limits()
     identity: Mapping[int, int] = field(default_factory=dict)
     firmware: Register | None = None
-    limits: Limits = Limits()
     topics: tuple[Topic, ...] = ()
     availability: Availability | None = None
     asks: tuple[Ask, ...] = ()
+    metrics: tuple[NodeMetric, ...] = ()
     stale_after: float = 90.0
     params: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
 
     @property
     def points(self) -> tuple[str, ...]:
         """Every canonical key the model can give, in the profile's order, each once."""
         keys = [register.point for register in self.registers]
         keys += [value.point for topic in self.topics for value in topic.values]
+        keys += [metric.value.point for metric in self.metrics]
         return tuple(dict.fromkeys(keys))

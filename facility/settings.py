@@ -75,10 +75,14 @@ class ApiSettings(Strict):
 
 
 class SpoolSettings(Strict):
-    """The gateway's durable queue. `directory` holds one SQLite file per gateway; `megabytes` bounds each."""
+    """The gateway's durable queue: `directory` holds one SQLite file per gateway; `megabytes` and `days` bound each.
+
+    `days` that the gateway has run count, not those of the calendar (gateway/spool.py says why).
+    """
 
     directory: str = "data/spool"
     megabytes: int = Field(default=256, ge=1)
+    days: int = Field(default=30, ge=1)
     synchronous: Literal["normal", "full"] = "normal"
 
 

@@ -6,7 +6,8 @@ old reader would misunderstand gets `v2`. `docs/wire.md` shows an example of eac
 The way of a reading batch: a gateway numbers its batches per start (`boot`, `seq` from 1 upwards without holes),
 keeps each in its spool and publishes it at QoS 1. Ingest answers on `stored` with the ranges of `seq` that are in the
 store (or in quarantine, when they can never be stored). Only then the gateway forgets them; what is not confirmed in
-time is sent again. `hist` marks a batch whose readings waited in the spool: it fills history and pages nobody.
+time is sent again. `hist` marks a batch whose readings waited in the spool, or that a device sent as its own history:
+it fills history and, once it is old, pages nobody.
 
 A payload is bounded before it is parsed (`MAX_PAYLOAD`), and what does not decode raises `DecodeError` with a short
 reason; the caller keeps the bytes in its dead letters.

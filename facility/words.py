@@ -1,4 +1,4 @@
-"""What people read for the codes of alarms and tickets: the same words on screens, boards and in messages."""
+"""What people read for the codes of alarms, tickets and commands: the same words on screens, boards and in messages."""
 
 from __future__ import annotations
 
@@ -24,6 +24,33 @@ ALARM_STATES: Mapping[str, Label] = {
     "by_design": Label("按设计抑制", "Suppressed by design"),
     "out_of_service": Label("停用", "Out of service"),
 }
+
+COMMAND_STATES: Mapping[str, Label] = {
+    "awaiting_second": Label("待他人批准", "Waits for a second person"),
+    "sent": Label("已下发", "Sent"),
+    "ended": Label("已结束", "Ended"),
+    "cancelled": Label("已取消", "Cancelled"),
+    "expired": Label("超时未批准", "Nobody approved in time"),
+    "failed": Label("失败", "Failed"),
+    "no_answer": Label("网关未答复", "No answer"),
+}
+
+COMMAND_STEPS: Mapping[str, Label] = {
+    "received": Label("网关已收到", "Received"),
+    "refused": Label("网关拒绝", "Refused"),
+    "checked": Label("前提已满足", "Conditions met"),
+    "written": Label("已写入", "Written"),
+    "read_back": Label("回读一致", "Read back"),
+    "done": Label("已完成", "Done"),
+    "held": Label("已生效，到时恢复", "In force until it reverts"),
+    "failed": Label("失败", "Failed"),
+    "reverting": Label("正在恢复", "Reverting"),
+    "reverted": Label("已恢复原值", "Reverted"),
+    "revert_failed": Label("恢复失败", "Could not be reverted"),
+}
+
+COMMAND_WORDS: Mapping[str, Label] = {**COMMAND_STATES, **COMMAND_STEPS}
+"""States of the desk and steps of the gateway together: one of either is what a person sees of a command."""
 
 TICKET_STATES: Mapping[str, Label] = {
     "open": Label("待处理", "Open"),

@@ -1,4 +1,4 @@
-"""Does the plan of each device fit into its interval? Predicted, before anything is started."""
+"""Does the plan of each device fit into its interval, its silence make sense? Told before anything is started."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from facility.catalog import Catalog
 from facility.config import Site
 from facility.points import Profile
 from gateway.lessons import Lessons
+from gateway.mqtt import STALE_AFTER, stale_after
 from gateway.planner import Cycle, UnreadableError, cost, schedule
 from gateway.timing import timing
 
@@ -51,7 +52,7 @@ def polled(site: Site, catalog: Catalog) -> Iterator[Device]:
 
 def check(site: Site, catalog: Catalog) -> list[str]:
     """What can't be met, a line each: a device that needs longer than its interval, a connection that is too busy."""
-    problems: list[str] = []
+    problems: list[str] = list(_silences(site, catalog))
     lines: dict[tuple[str, Line], list[Planned]] = {}
     for device in polled(site, catalog):
         try:
@@ -70,6 +71,17 @@ def check(site: Site, catalog: Catalog) -> list[str]:
                 "poll less often, read fewer points, or use a second connection"
             )
     return problems
+
+
+def _silences(site: Site, catalog: Catalog) -> Iterator[str]:
+    for device in site.devices:
+        profile = catalog.profiles[device.profile]
+        if profile.protocol != "mqtt":
+            continue
+        try:
+            stale_after(profile, device)
+        except ValueError as error:
+            yield f"device {device.id}: param {STALE_AFTER}: {error}"
 
 
 def _slow(plan: Planned) -> Iterator[str]:

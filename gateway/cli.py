@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Annotated, TextIO
 
 import typer
 
-from facility.assets import Device, Line
-from facility.catalog import Catalog, load_catalog
+from facility.assets import Device
+from facility.catalog import Catalog
 from facility.clock import SystemClock, from_ms
 from facility.config import load_site
-from facility.duration import seconds
-from facility.errors import ConfigError, Problem
-from facility.names import unknown
+from facility.errors import ConfigError
+from gateway.arguments import device_at, device_of_site, duration, narrowed
 from gateway.check import Planned, check, planned, polled
 from gateway.lesson_book import LessonBook, open_book
 from gateway.lessons import Lessons, fingerprint
@@ -102,10 +100,6 @@ def _range(read: Read) -> str:
     return f"{read.address}..{read.end - 1}"
 
 
-ADDRESS = re.compile(r"(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?")
-"""HOST, HOST:PORT, [IPV6]:PORT."""
-
-
 @app.command()
 def record(  # noqa: PLR0913, PLR0917 - the command line names every one
     source: Annotated[
@@ -123,12 +117,12 @@ def record(  # noqa: PLR0913, PLR0917 - the command line names every one
 ) -> None:
     """Read a real device and write a table that `caretaker replay` plays / 读取实际设备并写成可播放的数据表."""
     try:
-        interval, length = _duration("--every", every), _duration("--for", for_) if for_ else None
+        interval, length = duration("--every", every), duration("--for", for_) if for_ else None
         if device or Path(source).is_dir():
-            found, catalog = _of_site(Path(source), device, profile)
+            found, catalog = device_of_site(Path(source), device, profile)
         else:
-            found, catalog = _at(source, profile, unit_id, folder)
-        found = replace(found, points=_narrowed(points, found, catalog))
+            found, catalog = device_at(source, profile, unit_id, folder)
+        found = replace(found, points=narrowed(points, found, catalog))
         with out.open("w" if force else "x", encoding="utf-8", newline="") as table:
             rows = asyncio.run(_record(found, catalog, table, every=interval, length=length))
         if not rows:
@@ -141,53 +135,6 @@ def record(  # noqa: PLR0913, PLR0917 - the command line names every one
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         typer.echo(f"stopped; {out} is complete up to here")
-
-
-def _duration(option: str, text: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError as error:
-        raise ConfigError([Problem(option, 0, "", str(error))]) from error
-
-
-def _of_site(folder: Path, name: str, profile: str) -> tuple[Device, Catalog]:
-    """A polled device of a site; ConfigError when there is none of that name, or it is given a profile."""
-    site, catalog = load_site(folder)
-    known = {found.id: found for found in polled(site, catalog)}
-    problems = []
-    if name not in known:
-        problems.append(Problem("--device", 0, "", unknown("polled device", name, known)))
-    if profile:
-        problems.append(Problem("--profile", 0, "", "is for an address; the devices of a site have theirs"))
-    if problems:
-        raise ConfigError(problems)
-    return known[name], catalog
-
-
-def _at(address: str, profile: str, unit: int, folder: Path | None) -> tuple[Device, Catalog]:
-    """A device at an address; ConfigError when it or its profile is none."""
-    catalog = load_catalog(folder)
-    known = [key for key, found in catalog.profiles.items() if found.protocol == "modbus"]
-    match = ADDRESS.fullmatch(address)
-    port = int(match[2] or 502) if match else 0
-    problems = []
-    if match is None or not 0 < port < 65_536:
-        problems.append(Problem(address, 0, "", "is no HOST or HOST:PORT; a site folder needs --device"))
-    if profile not in known:
-        problems.append(Problem("--profile", 0, "", unknown("profile of a Modbus device", profile, known)))
-    if match is None or problems:
-        raise ConfigError(problems)
-    return Device(f"unit {unit}", "", profile, "", Line(match[1].strip("[]"), port), unit), catalog
-
-
-def _narrowed(points: str, device: Device, catalog: Catalog) -> frozenset[str]:
-    """The points to record: those that are named, else those of the device; ConfigError for unknown ones."""
-    names = [name.strip() for name in points.split(",") if name.strip()]
-    known = catalog.profiles[device.profile].points
-    problems = [Problem("--points", 0, "", unknown("point", name, known)) for name in names if name not in known]
-    if problems:
-        raise ConfigError(problems)
-    return frozenset(names) or device.points
 
 
 async def _record(device: Device, catalog: Catalog, table: TextIO, *, every: float, length: float | None) -> int:

@@ -5,11 +5,12 @@ reference; `Block` is prepared once per planned read and takes the bytes of an a
 
 The order of judgement, the first that applies wins:
 
-1. words that are no number of their type (a BCD nibble above 9, bytes that are no text): SENSOR
+1. words that are no number of their type (a BCD nibble above 9, bytes that are no text): SENSOR, or SENTINEL where
+   their pattern is one
 2. a not-available sentinel of the profile (compared with the raw value and with the unsigned pattern of the words; for
    a bit with the pattern alone, for a float with the value alone), or NaN: SENTINEL
 3. an infinity: RANGE
-4. a number that `values` does not map, or that is no state of an enum: ENUM
+4. a number that `values` does not map, or that is no state of an enum: ENUM; one that its `encoding` can't say: RANGE
 5. a value outside the range of the point: RANGE. Nothing is ever clamped.
 
 A value that is not good is None.
@@ -69,7 +70,7 @@ def _finish(register: Register, point: Point, data: bytes) -> Decoded:
     pattern = int.from_bytes(data, "big")
     raw = _raw(register, data, pattern)
     if raw is None:
-        return _SENSOR
+        return _SENTINEL if pattern in register.sentinels else _SENSOR
     if isinstance(raw, str):
         return (raw, _GOOD) if point.kind is Kind.TEXT else _SENSOR
     if _is_missing(register, raw, pattern):
@@ -121,6 +122,8 @@ def meaning(point: Point, raw: float, register: Register) -> Decoded:
         number = register.values.get(int(raw)) if raw == int(raw) else None
         if number is None:
             return _ENUM
+    if register.encoding:
+        return four_quadrant(point, raw, register)
     if point.kind is Kind.DISCRETE:
         return bool(number) is not register.invert, _GOOD
     if point.kind is Kind.ENUM:
@@ -130,6 +133,14 @@ def meaning(point: Point, raw: float, register: Register) -> Decoded:
     if register.values is None:
         number = scaler(register.scale, register.offset)(raw)
     return bounded(point, raw if number is None else number)
+
+
+def four_quadrant(point: Point, raw: float, register: Register) -> Decoded:
+    """A power factor that tells leading from lagging by what it has beyond 1: 1.1 and 0.9 are 0.9, -1.1 is -0.9."""
+    if abs(raw) > 2:
+        return _RANGE
+    signed = raw if abs(raw) <= 1 else math.copysign(2, raw) - raw
+    return bounded(point, scaler(register.scale, register.offset)(signed))
 
 
 def state(point: Point, number: float) -> Decoded:
@@ -285,6 +296,7 @@ def _pattern(register: Register, point: Point) -> Finish:
 def _number(register: Register, point: Point) -> Finish | None:
     """The quick form for plain measured numbers, or None where it does not apply."""
     plain = register.type in _FLOATS or register.type in ("int16", "uint16", "int32", "uint32", "int64", "uint64")
+    plain = plain and not register.encoding
     if not plain or register.values is not None or point.kind not in (Kind.ANALOG, Kind.COUNTER):
         return None
     low, high = limits(point)

@@ -7,13 +7,19 @@ from typing import Protocol
 
 from facility.readings import Quality, Value
 from facility.wire import DeviceStatus
+from gateway.meter import Figures
 
 
 class Sink(Protocol):
     """Where a driver puts what it has read. It never waits and never refuses."""
 
-    def add(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
-        """Readings of one asset at one instant (ms UTC); `quality` has only what is not good."""
+    def add(
+        self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality], *, hist: bool = False
+    ) -> None:
+        """Readings of one asset at one instant (ms UTC); `quality` has only what is not good.
+
+        `hist`: the device had stored them itself, they fill history and say nothing about now.
+        """
         ...
 
 
@@ -21,7 +27,8 @@ class Driver(Protocol):
     """Reads the devices behind one connection, and reports by exception into a sink.
 
     When a device stops answering, each of its points is told once with quality COMM (STALE where a device was merely
-    silent) and without a value. Trouble with one device is told in `status` and never leaves `run`.
+    silent, or where its protocol calls it so) and without a value. Trouble with one device is told in `status` and
+    never leaves `run`.
     """
 
     @property
@@ -43,4 +50,8 @@ class Driver(Protocol):
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """Numbers of each device by id: requests, failures, overruns, refused, ... since the start."""
+        ...
+
+    def figures(self) -> Mapping[str, Figures]:
+        """Each device by id, measured; what its protocol does not tell is left at None or 0."""
         ...

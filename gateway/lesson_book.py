@@ -51,6 +51,7 @@ class LessonBook:
         self._retry_ms, self._age_ms = retry_ms, age_ms
         self._kept: dict[str, _Device] = {}
         self._lessons: dict[str, Lessons] = {}
+        self._dropped = False
 
     def open(self) -> None:
         """Read the file, if there is one."""
@@ -69,6 +70,9 @@ class LessonBook:
 
     def of(self, device: str, fingerprint: str) -> Lessons:
         """The lessons of a device; none where they were learnt of another map or address."""
+        known = self._lessons.get(device)
+        if known is not None and known.fingerprint == fingerprint:
+            return known
         found = Lessons(fingerprint, retry_ms=self._retry_ms, age_ms=self._age_ms)
         kept = self._kept.get(device)
         if kept is not None and kept.fingerprint == fingerprint:
@@ -80,25 +84,34 @@ class LessonBook:
 
     def drop(self, device: str) -> None:
         """A device is no longer there."""
-        self._lessons.pop(device, None)
-        self._kept.pop(device, None)
+        known = self._lessons.pop(device, None)
+        self._dropped = self._kept.pop(device, None) is not None or bool(known) or self._dropped
 
     @property
     def changed(self) -> bool:
         """Whether there is something to write."""
-        return any(lessons.changed for lessons in self._lessons.values())
+        return self._dropped or any(lessons.changed for lessons in self._lessons.values())
 
     def save(self) -> None:
         """Write what was learnt; what the disk refuses is named in `problem` and tried again with the next change."""
+        self.write(self.taken())
+
+    def taken(self) -> bytes:
+        """The file as it is to be; what is learnt after this is a change again."""
+        self._dropped = False
         for lessons in self._lessons.values():
             lessons.changed = False
         self._kept.update({name: _plain(lessons) for name, lessons in self._lessons.items()})
+        return msgspec.json.format(msgspec.json.encode(_worth_keeping(self._kept)), indent=1) + b"\n"
+
+    def write(self, text: bytes) -> None:
+        """Put it on disk; may be called from another thread than the rest."""
         if self.path is None:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fresh = self.path.with_name(f"{self.path.name}.new")
-            fresh.write_bytes(msgspec.json.format(msgspec.json.encode(_worth_keeping(self._kept)), indent=1) + b"\n")
+            fresh.write_bytes(text)
             os.replace(fresh, self.path)
         except OSError as error:
             self.problem = f"what was learnt can't be written to {self.path}: {error.strerror}"

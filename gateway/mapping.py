@@ -2,7 +2,8 @@
 
 A payload is JSON, or plain text where it is none (`ON`, `online`). Placeholders `{name}` are filled from the params of
 the device; a brace that names no param stays (a request payload is JSON itself). A pointer that leads nowhere means
-that the payload does not speak of the point; a null means that the device says it has no value: bad, SENSOR.
+that the payload does not speak of the point; a null, be it on the way there, means that the device says it has no
+value: bad, SENSOR. (A Shelly tells a component or a key that has vanished by null.)
 """
 
 from __future__ import annotations
@@ -42,6 +43,19 @@ def fill(text: str, params: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: params.get(found[1], found[0]), text)
 
 
+def presence(payload: str) -> str:
+    """The word of an availability payload: the text itself, or what `state` says in a JSON object."""
+    text = payload.strip()
+    if not text.startswith("{"):
+        return text
+    try:
+        said = parse(text.encode())
+    except DecodeError:
+        return text
+    state_ = said.get("state") if isinstance(said, dict) else None
+    return state_ if isinstance(state_, str) else text
+
+
 def parse(payload: bytes) -> object:
     """The JSON of a payload, or its text; DecodeError when it is too long or neither."""
     if len(payload) > MAX_PAYLOAD:
@@ -60,8 +74,10 @@ def parse(payload: bytes) -> object:
 
 
 def at(document: object, pointer: str) -> object:
-    """What a JSON pointer (RFC 6901) leads to; KeyError when it leads nowhere."""
+    """What a JSON pointer (RFC 6901) leads to, None behind a null; KeyError when it leads nowhere."""
     for token in pointer.split("/")[1:]:
+        if document is None:
+            return None
         name = token.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict) and name in document:
             document = document[name]

@@ -1,14 +1,15 @@
 """One Modbus line over pymodbus: connect, read a block as bytes, write, tell what went wrong.
 
 pymodbus takes care of framing and transaction ids; retries, reconnecting and back-off are the poller's. What is added
-to it here: responses keep their bytes instead of a list of integers (25 instead of 70 us a request), an answer that is
-no Modbus or not to the question ends the request at once instead of after the time-out, a lost connection too, and
-unit, function and length of every answer are checked.
+to it here: responses keep their bytes instead of a list of integers (25 instead of 70 us a request); over TCP an answer
+that is no Modbus or not to the question ends the request at once instead of after the time-out, a lost connection too;
+unit, function and length of every answer are checked (frames.py).
 
 With RTU frames there is no transaction id, and a late answer to the request before can look like the answer to this
-one. Bytes that came before a request was sent are thrown away; another unit's answer is not taken; and a unit that did
-not answer in time is asked nothing more for once its time-out, in which its late answer can come and be dropped. Other
-units do not wait for that.
+one. Bytes that came before a request was sent are thrown away; what can't be the answer is stepped over; and a unit
+whose answer did not come (in time, or before its asker was cancelled) is asked nothing more for once its time-out, in
+which the late answer can come and be dropped. Other units do not wait for that. A unit must answer within twice its
+time-out: what comes later still, to a request of the same unit, function and length, no master can tell apart.
 
 One request at a time, commands before polls (see turn.py), and never sooner after the last answer than line and device
 ask for.
@@ -43,7 +44,9 @@ from pymodbus.pdu.register_message import (
 from facility.assets import Framing, Line
 from facility.errors import DeviceError
 from facility.points import Table
+from gateway.frames import Asked, in_rtu, in_tcp
 from gateway.planner import Read
+from gateway.timing import silence
 from gateway.transport import Client, Opener, UnreachableError
 from gateway.turn import Turn
 
@@ -64,8 +67,10 @@ REFUSALS = frozenset({1, 2, 3})
 DEAD = frozenset({10, 11})
 """Codes by which a device in between says that it gets no answer itself."""
 
-_SILENT = 3
-"""Time-outs in a row, of whatever unit, after which a connection is taken for dead."""
+_FRUITLESS = 3
+"""Requests in a row, of whatever unit, without an answer, after which a connection is taken for dead."""
+_BUFFER = 1024
+"""Bytes that may lie on a line of RTU frames before the answer is given up."""
 
 
 class _Bytes(ModbusPDU):
@@ -128,9 +133,11 @@ class ModbusConnection:
         self._client: Client | None = None
         self._turn = Turn()
         self._is_rtu = line.framing is Framing.RTU
-        self._function = 0
-        self._heard = 0
-        self._silent = 0
+        self._quiet = max(line.delay, silence(line) if line.serial else 0.0)
+        self._asked = Asked()
+        self._came, self._seen = 0, ""
+        self._fruitless = 0
+        self._proven = False
         self._asking = False
         self._quiet_from = float("-inf")
         self._late: dict[int, float] = {}
@@ -139,6 +146,12 @@ class ModbusConnection:
     def connected(self) -> bool:
         """Whether the connection stands."""
         return self._client is not None and self._client.connected
+
+    def quarantine(self, unit: int) -> float:
+        """Seconds for which a unit is asked nothing, because its late answer may come; none if not above 0."""
+        if unit not in self._late:
+            return 0.0
+        return self._late[unit] - asyncio.get_running_loop().time()
 
     async def read(
         self, device: str, unit: int, read: Read, timeout: float, *, quiet: float = 0.0, urgent: bool = False
@@ -175,12 +188,10 @@ class ModbusConnection:
     async def _exchange(
         self, device: str, request: ModbusPDU, timeout: float, *, quiet: float, urgent: bool
     ) -> ModbusPDU:
+        await self._take(request.dev_id, urgent=urgent)
         loop = asyncio.get_running_loop()
-        if self._late and (wait := self._late.get(request.dev_id, 0.0) - loop.time()) > 0:
-            await asyncio.sleep(wait)
-        await self._turn.take(urgent=urgent)
         try:
-            wait = self._quiet_from + max(quiet, self.line.delay) - loop.time()
+            wait = self._quiet_from + max(quiet, self._quiet) - loop.time()
             if wait > 0:
                 await asyncio.sleep(wait)
             began = loop.time()
@@ -192,27 +203,36 @@ class ModbusConnection:
         finally:
             self._turn.release()
 
+    async def _take(self, unit: int, *, urgent: bool) -> None:
+        """The turn, when the unit is not in quarantine; it may get there while another request waits for the turn."""
+        while True:
+            if (wait := self.quarantine(unit)) > 0:
+                await asyncio.sleep(wait)
+            await self._turn.take(urgent=urgent)
+            if self.quarantine(unit) <= 0:
+                return
+            self._turn.release()
+
     async def _ask(self, device: str, request: ModbusPDU, timeout: float) -> ModbusPDU:
         client = self._client if self.connected else None
         if client is None:
             client = await self._connect(device, timeout)
         client.ctx.comm_params.timeout_connect = timeout
-        self._function, self._heard = request.function_code, 0
-        self._asking = True
+        self._asked, self._came, self._seen = _asked(request), 0, ""
+        self._asking, answered = True, False
         try:
             response: ModbusPDU = await client.execute(False, request)
+            answered = True
         except _LostError as error:
-            raise DeviceError(device, error.kind, f"{self._opener.place}: {error}") from error
+            raise self._lost(device, error) from error
         except ModbusException as error:
             raise self._silence(device, request.dev_id, timeout) from error
         finally:
             self._asking = False
+            if self._is_rtu and not answered:
+                self._late[request.dev_id] = asyncio.get_running_loop().time() + timeout
         _not_cancelled()
-        self._silent = 0
-        if response.function_code & 0x7F != self._function:
-            raise DeviceError(
-                device, "garbage", f"function {response.function_code} came as the answer to {self._function}"
-            )
+        self._fruitless, self._proven = 0, True
         return response
 
     async def _connect(self, device: str, timeout: float) -> Client:
@@ -225,42 +245,51 @@ class ModbusConnection:
             raise DeviceError(device, error.kind, str(error)) from error
         for response in (_Holding, _Input, _Coils, _Discrete):
             client.register(response)
-        self._client, self._silent = client, 0
+        client.ctx.max_buffer_size = _BUFFER
+        self._client, self._fruitless, self._proven = client, 0, False
         return client
 
+    def _lost(self, device: str, error: _LostError) -> DeviceError:
+        """The request ended before its time: what to say of it, and where to go next."""
+        where = self._opener.place
+        if error.kind == "garbage":
+            self._give_up_in_time()
+        elif not self._proven:
+            # it takes connections and closes them: nobody is behind it
+            self._opener.give_up()
+        return DeviceError(device, error.kind, f"{where}: {error}")
+
     def _silence(self, device: str, unit: int, timeout: float) -> DeviceError:
-        """No answer in time: what to say of it, and what to be careful of."""
-        if self._is_rtu:
-            self._late[unit] = asyncio.get_running_loop().time() + timeout
-        self._silent += 1
-        if self._silent >= _SILENT and not self.line.serial:
+        """No answer in time: what to say of it, and where to go next."""
+        where = f"no answer of unit {unit} from {self._opener.place} within {timeout:g} s"
+        self._give_up_in_time()
+        if self._seen:
+            return DeviceError(device, "garbage", f"{where}; {self._seen}")
+        if self._is_rtu and self._came:
+            why = "wrong baud rate or parity, two devices with one unit id, or a bad line"
+            return DeviceError(device, "garbage", f"{where}; {self._came} bytes came that are none: {why}")
+        hint = f"; are unit id, {self.line.baud} baud, parity {self.line.parity} and wiring right?"
+        return DeviceError(device, "timeout", where + hint * bool(self.line.serial))
+
+    def _give_up_in_time(self) -> None:
+        self._fruitless += 1
+        if self._fruitless >= _FRUITLESS and not self.line.serial:
             self.close()
             self._opener.give_up()
-        where = f"no answer of unit {unit} from {self._opener.place} within {timeout:g} s"
-        if self._is_rtu and self._heard:
-            why = "wrong baud rate or parity, a bad line, or another unit's late answer"
-            return DeviceError(device, "garbage", f"{where}; {self._heard} bytes came that are none: {why}")
-        hint = f"; are unit id, {self.line.baud} baud, parity {self.line.parity} and wiring right?" * bool(
-            self.line.serial
-        )
-        return DeviceError(device, "timeout", where + hint)
 
     def _inspect(self, sending: bool, data: bytes) -> bytes:
-        """Called with every frame: an answer that can't be one fails the request now."""
+        """Called with every frame sent, and with all that came since when more has come: only the answer goes on."""
         if sending:
             return data
-        self._heard += len(data)
-        if self._is_rtu or len(data) < 8:
-            return data
-        length = int.from_bytes(data[4:6], "big")
-        stale = int.from_bytes(data[:2], "big") != (self._client.ctx.request_transaction_id if self._client else 0)
-        if data[2:4] != b"\0\0" or not 3 <= length <= 254:
-            self._fail(_LostError("garbage", "what came is no Modbus frame"))
-        elif not stale and data[7] & 0x7F != self._function:
-            self._fail(_LostError("garbage", f"function {data[7]} came as the answer to {self._function}"))
-        else:
-            return data
-        return b""
+        if not self._asking or self._client is None:
+            return b""
+        self._came = max(self._came, len(data))
+        transaction = self._client.ctx.request_transaction_id
+        heard = in_rtu(data, self._asked) if self._is_rtu else in_tcp(data, transaction, self._asked)
+        self._seen = heard.seen
+        if heard.fault:
+            self._fail(_LostError("garbage", heard.fault))
+        return heard.frame
 
     def _changed(self, connected: bool) -> None:
         if not connected:
@@ -276,6 +305,17 @@ class ModbusConnection:
 def _exception(device: str, response: ModbusPDU, place: str) -> DeviceError:
     code = response.exception_code
     return DeviceError(device, "exception", f"{place}: exception {code}, {MEANING.get(code, 'unknown')}", code=code)
+
+
+def _asked(request: ModbusPDU) -> Asked:
+    """What the answer to a request must look like."""
+    unit, function, cells = request.dev_id, request.function_code, request.encode()
+    if function in (15, 16):
+        return Asked(unit, function, cells[:4], 4)
+    if function in (5, 6):
+        return Asked(unit, function, cells[:2], 4)
+    size = (request.count + 7) // 8 if function in (1, 2) else 2 * request.count
+    return Asked(unit, function, bytes([size & 0xFF]), size + 1)
 
 
 def _request(unit: int, write: Write) -> ModbusPDU:

@@ -8,15 +8,19 @@ from collections.abc import Mapping
 from facility.assets import Device
 from facility.bus import Bus, Message, Subscription, matches
 from facility.clock import Clock
+from facility.duration import seconds
 from facility.errors import BusError, DecodeError
 from facility.points import Ask, Availability, Point, Profile
 from facility.readings import Quality, Value
 from facility.wire import DeviceStatus
 from gateway.driver import Sink
 from gateway.health import State
-from gateway.mapping import Mapped, TopicMap, fill
+from gateway.mapping import Mapped, TopicMap, fill, presence
+from gateway.meter import Figures
 from gateway.report import HEARTBEAT, PointReport, next_stamp
 
+STALE_AFTER = "stale_after"
+"""The param by which a device has a silence of its own: one that sleeps for a day, one that speaks every minute."""
 ASK_AGAIN = 2.0
 """Seconds until a request is repeated that could not be published."""
 _SHORTEST = 0.001
@@ -25,6 +29,8 @@ _SHORTEST = 0.001
 
 class MqttDevice:
     """One native MQTT device. It is down when its availability topic says so, or after `stale_after` s of silence.
+
+    ValueError when its param `stale_after` is no duration (`gateway.check` tells it before).
 
     A retained message gives values, for they are the device's last word, but is no sign of life.
     """
@@ -42,6 +48,7 @@ class MqttDevice:
             Ask(fill(ask.topic, device.params), fill(ask.payload, device.params), ask.every) for ask in profile.asks
         ]
         self._ask_at = [0.0] * len(self._asks)
+        self._stale_after = stale_after(profile, device)
         self._silent_at = 0.0
         self._gone = Quality.STALE
         self._state, self._error = State.FAILING, "not heard yet"
@@ -61,6 +68,10 @@ class MqttDevice:
         """messages, foreign (another device's), garbage, asks, dropped (our queue was full)."""
         return {self.device.id: self._counts}
 
+    def figures(self) -> Mapping[str, Figures]:
+        """See Driver."""
+        return {self.device.id: Figures(bad_points=self._report.bad)}
+
     def again(self, sink: Sink) -> None:
         """See Driver. What a quiet device said last is asked for, where the profile knows how."""
         self._report.again()
@@ -71,7 +82,7 @@ class MqttDevice:
     async def run(self, sink: Sink) -> None:
         """Listen and ask until cancelled."""
         filters = [*self._map.filters, *([self._availability.topic] if self._availability else [])]
-        self._silent_at = self._clock.monotonic() + self._profile.stale_after
+        self._silent_at = self._clock.monotonic() + self._stale_after
         async with self._bus.subscribe(*dict.fromkeys(filters), limit=1_000) as messages:
             while True:
                 await self._ask()
@@ -130,11 +141,11 @@ class MqttDevice:
         self._tell(found, sink)
 
     def _alive(self) -> None:
-        self._silent_at = self._clock.monotonic() + self._profile.stale_after
+        self._silent_at = self._clock.monotonic() + self._stale_after
         self._state, self._error = State.UP, ""
 
     def _available(self, message: Message, availability: Availability, sink: Sink) -> None:
-        said = message.payload[:64].decode(errors="replace").strip()
+        said = presence(message.payload[:256].decode(errors="replace"))
         if said == availability.offline:
             self._state, self._error = State.DOWN, f"{availability.topic} says {said}"
             self._lost(Quality.COMM, sink)
@@ -147,9 +158,9 @@ class MqttDevice:
 
     def _silence(self, sink: Sink) -> None:
         """Nothing was heard in time; an announced absence stays what it is."""
-        self._silent_at = self._clock.monotonic() + self._profile.stale_after
+        self._silent_at = self._clock.monotonic() + self._stale_after
         if self._state is not State.DOWN:
-            self._state, self._error = State.DOWN, f"silent for {self._profile.stale_after:g} s"
+            self._state, self._error = State.DOWN, f"silent for {self._stale_after:g} s"
             self._lost(Quality.STALE, sink)
 
     def _lost(self, quality: Quality, sink: Sink) -> None:
@@ -180,4 +191,14 @@ class MqttDevice:
 def _filled(availability: Availability | None, device: Device) -> Availability | None:
     if availability is None:
         return None
-    return Availability(fill(availability.topic, device.params), availability.online, availability.offline)
+    online, offline = presence(availability.online), presence(availability.offline)
+    return Availability(fill(availability.topic, device.params), online, offline)
+
+
+def stale_after(profile: Profile, device: Device) -> float:
+    """Seconds of silence until a native device is stale: its param `stale_after`, such as 25h, else its profile's.
+
+    ValueError when the param is no duration.
+    """
+    own = device.params.get(STALE_AFTER)
+    return profile.stale_after if own is None else seconds(own)

@@ -7,9 +7,10 @@ Fairness on a shared line. The units that are down may together cost one tenth o
 that took T the next attempt on any of them waits 9 T. Let C be what one round of every live unit takes, T the longest
 time-out, P the interval of a live unit, s = 0.1. While no unit is just falling silent,
 
-* a poll of a live unit begins at most T + C late, one attempt on a dead unit and one round of the others;
-* in any time W the dead units take at most T + s W, so over many polls the mean period of a live unit is at most
-  max(P, C / (1 - s)): not longer at all while C <= 0.9 P, and by a ninth at the very most.
+* in any time W the dead units take at most T + s W;
+* a poll of a live unit begins at most T + C late: one attempt on a dead unit and one round of the others;
+* no poll is lost, and the mean period stays P, as long as T + C <= P. Otherwise an attempt may cost a unit up to
+  1 + T / P polls, so its mean period grows by at most s (1 + P / T).
 
 A unit that falls silent costs 3 T once, until it counts as down. On lines of their own devices do not touch each other.
 """
@@ -27,8 +28,10 @@ from facility.readings import Quality
 from facility.wire import DeviceStatus
 from gateway.driver import Sink
 from gateway.health import State
+from gateway.meter import Figures
 from gateway.modbus import DEAD, REFUSALS, ModbusConnection
 from gateway.planner import Read
+from gateway.report import Change
 from gateway.unit import PATIENCE, Job, Unit, Watched
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ SHARE = 0.1
 """Of a connection's time, for units that are down."""
 EXTRA = 32
 """Requests that one poll may add to find out what a device refuses."""
+NAP = 1.0
+"""Seconds until a poller that has nothing to do looks whether its units are still the same."""
 
 
 class ModbusPoller:
@@ -52,6 +57,9 @@ class ModbusPoller:
         self._clock = clock
         self._random = random
         self._probe_at = 0.0
+        self._current = set(units)
+        self._heap: list[tuple[float, int, Job]] = []
+        self._order = count()
         self.late = 0.0
         """Seconds, the most that a poll began after its time since this was last set to 0."""
 
@@ -73,6 +81,10 @@ class ModbusPoller:
         """requests, failures (polls), overruns (polls skipped), refused (points) of each unit."""
         return {unit.device.id: unit.counts for unit in self.units}
 
+    def figures(self) -> Mapping[str, Figures]:
+        """See Driver."""
+        return {unit.device.id: unit.figures() for unit in self.units}
+
     def again(self, sink: Sink) -> None:
         """See Driver."""
         for unit in self.units:
@@ -83,26 +95,43 @@ class ModbusPoller:
 
     async def run(self, sink: Sink) -> None:
         """Poll until cancelled."""
-        order = count()
-        start = self._clock.monotonic()
-        jobs = [job for unit in self.units for job in unit.jobs]
-        phase = self._random()
-        heap = [
-            (start + min(job.interval, STAGGER) * ((phase + index / len(jobs)) % 1), next(order), job)
-            for index, job in enumerate(jobs)
-        ]
-        heapq.heapify(heap)
+        self._heap.clear()
+        self._enter(self.units)
         try:
-            while heap:
-                due, _, job = heapq.heappop(heap)
-                wait = due - self._clock.monotonic()
+            while True:
+                first = self._heap[0] if self._heap else None
+                wait = first[0] - self._clock.monotonic() if first else NAP
                 if wait > 0:
-                    await self._clock.sleep(wait)
-                self.late = max(self.late, self._clock.monotonic() - due)
-                await self._poll(job, sink)
-                heapq.heappush(heap, (self._next(job, due), next(order), job))
+                    await self._clock.sleep(min(wait, NAP))
+                if first and wait <= NAP and self._heap and self._heap[0] is first:
+                    await self._turn(sink)
         finally:
             self._connection.close()
+
+    def adopt(self, units: Sequence[Unit]) -> None:
+        """Poll these units from now on. Those that stay keep their times and what they told, and the connection; of
+        those that go nothing more is told."""
+        fresh = [unit for unit in units if unit not in self._current]
+        self.units, self._current = units, set(units)
+        self._heap[:] = [entry for entry in self._heap if entry[2].unit in self._current]
+        heapq.heapify(self._heap)
+        self._enter(fresh)
+
+    def _enter(self, units: Sequence[Unit]) -> None:
+        """Spread the first polls of these units over the next second."""
+        start, phase = self._clock.monotonic(), self._random()
+        jobs = [job for unit in units for job in unit.jobs]
+        for index, job in enumerate(jobs):
+            due = start + min(job.interval, STAGGER) * ((phase + index / len(jobs)) % 1)
+            heapq.heappush(self._heap, (due, next(self._order), job))
+
+    async def _turn(self, sink: Sink) -> None:
+        """The poll that is due."""
+        due, _, job = heapq.heappop(self._heap)
+        self.late = max(self.late, self._clock.monotonic() - due)
+        await self._poll(job, sink)
+        if job.unit in self._current:
+            heapq.heappush(self._heap, (self._next(job, due), next(self._order), job))
 
     def _next(self, job: Job, due: float) -> float:
         """The next time of the job's own grid that is not past, and not before the unit may be asked again."""
@@ -116,13 +145,15 @@ class ModbusPoller:
         retry = job.unit.health.retry_at
         if job.unit.health.state is State.DOWN:
             retry = max(retry, self._probe_at)
-        return max(following, retry)
+        return max(following, retry, now + self._connection.quarantine(job.unit.device.unit))
 
     async def _poll(self, job: Job, sink: Sink) -> None:
         unit = job.unit
         began = self._clock.monotonic()
         if began < unit.health.retry_at or (unit.health.state is State.DOWN and began < self._probe_at):
             return
+        if self._connection.quarantine(unit.device.unit) > 0:
+            return  # the others do not wait for it
         try:
             answered = await self._blocks(job, sink)
         except DeviceError as error:
@@ -132,6 +163,7 @@ class ModbusPoller:
                 self._probe_at = now + (now - began) * (1 / SHARE - 1)
             return
         if answered:
+            job.took = self._clock.monotonic() - began
             unit.succeeded(job, self._clock.ms())
             if unit.is_new:
                 unit.is_new = False
@@ -146,7 +178,7 @@ class ModbusPoller:
                 continue
             if other.failed(now, str(error).partition(": ")[2], self._random()):
                 for at, change in other.lost(self._clock.ms()):
-                    sink.add(other.device.asset, at, *change)
+                    self._tell(other, at, change, sink)
 
     async def _blocks(self, job: Job, sink: Sink) -> bool:
         """Read the job's blocks; false when there was none to read. DeviceError when the device did not answer."""
@@ -182,15 +214,21 @@ class ModbusPoller:
         data = await self._read(unit, block.read)
         change = block.report.update(data, self._clock.ms())
         if change:
-            sink.add(unit.device.asset, block.report.stamp, *change)
+            self._tell(unit, block.report.stamp, change, sink)
         if block.error or block.failures:
             unit.accept(block)
 
     async def _read(self, unit: Unit, read: Read) -> bytes:
         unit.counts["requests"] += 1
-        return await self._connection.read(
-            unit.device.id, unit.device.unit, read, unit.timeout, quiet=unit.limits.delay
-        )
+        try:
+            data = await self._connection.read(
+                unit.device.id, unit.device.unit, read, unit.timeout, quiet=unit.limits.delay
+            )
+        except DeviceError as error:
+            unit.meter.failed(error.kind)
+            raise
+        unit.meter.answered(self._connection.took)
+        return data
 
     async def _identify(self, unit: Unit) -> None:
         """Ask which firmware the device has, where its profile says how; a device that does not tell has none."""
@@ -215,4 +253,9 @@ class ModbusPoller:
     def _tell_lost(self, unit: Unit, block: Watched, sink: Sink) -> None:
         change = block.report.lost(Quality.COMM, self._clock.ms())
         if change:
-            sink.add(unit.device.asset, block.report.stamp, *change)
+            self._tell(unit, block.report.stamp, change, sink)
+
+    def _tell(self, unit: Unit, at: int, change: Change, sink: Sink) -> None:
+        """A unit that was taken away in the middle of its poll has nothing more to tell."""
+        if unit in self._current:
+            sink.add(unit.device.asset, at, *change)

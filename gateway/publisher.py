@@ -7,10 +7,12 @@ A batch goes through four stations, and leaves each only when the next has it:
 * spooled: it is on disk;
 * in flight: published, its confirmation is awaited. At most `WINDOW` batches are in flight; that is the back-pressure.
 
-What is spooled and not in flight waits. It is fetched from the spool again, oldest first, at a bounded rate and in at
-most half of the window, so that live batches go first. A batch comes back to waiting when it was not confirmed in
-`RESEND` seconds, when it could not be published, and when the broker was gone meanwhile. A batch that is older than
-`HISTORY` seconds or of an earlier start is marked `hist` when it is sent.
+What is spooled and not in flight waits. It is fetched from the spool again, oldest first, at a bounded rate, in at most
+half of the window, and so few bytes at a time that a live batch behind them is not long on a slow line: live goes
+first. A batch comes back to waiting when it was not confirmed in `RESEND` seconds, when it could not be published, and
+when the broker was gone meanwhile. A batch that is older than `HISTORY` seconds or of an earlier start is marked `hist`
+when it is sent. What a device had stored itself is gathered apart from what holds now, and its batches are `hist` from
+the start.
 
 When confirmations stay out, nobody is storing: the window shrinks to `PROBE` batches, which are sent again every 2 s,
 later every 30 s, so that a night without ingest does not fill the broker. Each confirmation doubles the window again.
@@ -24,7 +26,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -46,8 +48,10 @@ RESEND = 10.0
 SILENCE = (2.0, 30.0)
 """Seconds between attempts while nobody confirms: the first, and the longest."""
 HISTORY = 60.0
-RATE = 100
+RATE = 400
 """Waiting batches sent per second, at most."""
+CROWD = 262_144
+"""Bytes of waiting batches in flight from which on no more are sent: half a second of a line of 5 Mbit/s."""
 GATHERED = 16_000_000
 """Bytes of sealed batches that may wait for a spool that hangs; beyond that the oldest are given up."""
 
@@ -62,10 +66,23 @@ class _Envelope(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(slots=True)
+class _Gathered:
+    """Encoded samples that have no batch yet; `size` in bytes, `count` in readings."""
+
+    samples: list[msgspec.Raw] = field(default_factory=list)
+    size: int = 0
+    count: int = 0
+
+
+@dataclass(slots=True)
 class _Flight:
-    """A published batch. `until` is when it is sent again, infinite while the broker has not taken it."""
+    """A published batch. `until` is when it is sent again, infinite while the broker has not taken it.
+
+    `waited`: its bytes, if it went out behind the live ones; else 0.
+    """
 
     id: int
+    waited: int = 0
     until: float = float("inf")
 
 
@@ -83,9 +100,9 @@ class Publisher:
         self._topic = wire.readings_topic(site, gateway)
         self._stored = wire.stored_topic(site, gateway)
         self._bus, self._spool, self._clock = bus, spool, clock
-        self._samples: list[msgspec.Raw] = []
-        self._size = self._count = 0
+        self._live, self._history = _Gathered(), _Gathered()
         self._sealed: list[Entry] = []
+        self._flushing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._flights: dict[tuple[str, int], _Flight] = {}
@@ -100,17 +117,20 @@ class Publisher:
         """Unconfirmed batches that are not in flight."""
         return max(0, self._spool.batches - len(self._flights))
 
-    def add(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
+    def add(
+        self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality], *, hist: bool = False
+    ) -> None:
         """Take one sample; never waits."""
         raw = wire.encode(Sample(asset, at, values, quality))
         if len(raw) > BATCH and len(values) > 1:
-            self._add_halves(asset, at, values, quality)
+            self._add_halves(asset, at, values, quality, hist=hist)
             return
-        if self._size + len(raw) > BATCH:
-            self._seal()
-        self._samples.append(msgspec.Raw(raw))
-        self._size += len(raw) + 1
-        self._count += len(values)
+        gathered = self._history if hist else self._live
+        if gathered.size + len(raw) > BATCH:
+            self._seal(gathered)
+        gathered.samples.append(msgspec.Raw(raw))
+        gathered.size += len(raw) + 1
+        gathered.count += len(values)
         self._wake.set()
 
     async def run(self) -> None:
@@ -132,20 +152,23 @@ class Publisher:
             await self._clock.sleep(0.02)
         return not self._spool.batches
 
-    def _add_halves(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
+    def _add_halves(
+        self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality], *, hist: bool
+    ) -> None:
         keys = list(values)
         for part in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
-            self.add(asset, at, {key: values[key] for key in part}, {k: quality[k] for k in part if k in quality})
+            bad = {key: quality[key] for key in part if key in quality}
+            self.add(asset, at, {key: values[key] for key in part}, bad, hist=hist)
 
-    def _seal(self) -> None:
+    def _seal(self, gathered: _Gathered) -> None:
         """Give what is gathered its number."""
-        if not self._samples:
+        if not gathered.samples:
             return
         self.last_seq += 1
-        self.sent += self._count
-        payload = wire.encode(_Envelope(self.boot, self.last_seq, self._samples))
-        self._sealed.append(Entry(self.boot, self.last_seq, self._clock.ms(), self._count, payload))
-        self._samples, self._size, self._count = [], 0, 0
+        self.sent += gathered.count
+        payload = wire.encode(_Envelope(self.boot, self.last_seq, gathered.samples, gathered is self._history))
+        self._sealed.append(Entry(self.boot, self.last_seq, self._clock.ms(), gathered.count, payload))
+        gathered.samples, gathered.size, gathered.count = [], 0, 0
         while sum(entry.size for entry in self._sealed) > GATHERED:
             self.shed += self._sealed.pop(0).readings
 
@@ -158,25 +181,32 @@ class Publisher:
             await self._flush()
 
     async def _flush(self) -> None:
-        self._seal()
-        entries, self._sealed = self._sealed, []
-        if not entries:
-            return
-        for entry in await self._spool.append(entries):
+        """Put what is gathered into the spool, and what fits on its way; one at a time, so that who flushes last knows
+        that everything is there."""
+        async with self._flushing:
+            self._seal(self._live)
+            self._seal(self._history)
+            entries, self._sealed = self._sealed, []
+            if entries:
+                self._start(await self._spool.append(entries))
+
+    def _start(self, entries: list[Entry]) -> None:
+        """Publish new batches as far as there is room."""
+        for entry in entries:
             if not self._bus.connected:
                 continue
             if len(self._flights) < self._window:
-                self._send(entry, entry.payload)
+                self._send(entry, entry.payload, waited=0)
             elif self._group and self._telling < WINDOW:
                 self._telling += 1
                 self._group.create_task(self._tell(entry))
         if self.waiting:
             self._room.set()
 
-    def _send(self, entry: Entry, payload: bytes) -> None:
+    def _send(self, entry: Entry, payload: bytes, *, waited: int) -> None:
         if self._group is None:
             return
-        flight = self._flights[entry.boot, entry.seq] = _Flight(entry.id)
+        flight = self._flights[entry.boot, entry.seq] = _Flight(entry.id, waited)
         self._group.create_task(self._publish(entry, flight, payload))
 
     async def _publish(self, entry: Entry, flight: _Flight, payload: bytes) -> None:
@@ -293,11 +323,12 @@ class Publisher:
                 self._cursor = entry.id
                 if (entry.boot, entry.seq) not in self._flights:
                     self.counts["resent"] += 1
-                    self._send(entry, self._as_sent_now(entry))
+                    self._send(entry, self._as_sent_now(entry), waited=entry.size)
                     await self._clock.sleep(1 / RATE)
 
     def _has_room(self) -> bool:
-        return len(self._flights) < max(1, self._window // 2)
+        few = len(self._flights) < max(1, self._window // 2)
+        return few and sum(flight.waited for flight in self._flights.values()) < CROWD
 
     def _as_sent_now(self, entry: Entry) -> bytes:
         if entry.boot == self.boot and self._clock.ms() - entry.at < HISTORY * 1000:

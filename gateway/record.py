@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TextIO
 
@@ -45,6 +46,27 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one request: its bytes, or the error; the seconds it took."""
+
+    read: Read
+    block: Block
+    seconds: float
+    data: bytes = b""
+    error: DeviceError | None = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether the device itself said nothing, or nothing that makes sense."""
+        return self.error is not None and (self.error.kind != "exception" or self.error.code in DEAD)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the device said that it does not have what it was asked for."""
+        return self.error is not None and not self.silent and self.error.code in REFUSALS
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """One reading of everything: ms UTC, values (None when not good), what is wrong in words; whether it is silent."""
 
@@ -74,31 +96,44 @@ class DeviceReader:
 
     async def round(self) -> Round:
         """Ask for everything once; never raises because of the device."""
-        at, now = self._clock.ms(), self._clock.monotonic()
+        at = self._clock.ms()
         values: dict[str, Value] = {}
         troubles: list[str] = []
-        todo = [part for part in reversed(self._parts) if now >= part.until]
-        while todo:
-            part = todo.pop()
-            try:
-                values |= await self._ask(part)
-                part.until, part.error = 0.0, ""
-            except DeviceError as error:
-                if error.kind != "exception" or error.code in DEAD:
-                    return Round(at, values, (str(error),), silent=True)
-                if error.code in REFUSALS:
-                    todo += reversed(self._refused(part, error, now))
-                else:
-                    troubles.append(str(error))
+        async with aclosing(self.answers()) as answers:
+            async for answer in answers:
+                if answer.silent:
+                    return Round(at, values, (str(answer.error),), silent=True)
+                if answer.error is None:
+                    decoded = answer.block.decode(answer.data)
+                    values |= {key: value for key, (value, _) in zip(answer.block.keys, decoded, strict=True)}
+                elif not answer.refused:
+                    troubles.append(str(answer.error))
         refused = (f"{_names(part)}: {part.error}" for part in self._parts if part.error)
         return Round(at, values, tuple(dict.fromkeys((*troubles, *refused))))
 
-    async def _ask(self, part: _Part) -> dict[str, Value]:
+    async def answers(self) -> AsyncGenerator[Answer, None]:
+        """Every request of one round with what came of it; a refused one is followed by its halves."""
+        now = self._clock.monotonic()
+        todo = [part for part in reversed(self._parts) if now >= part.until]
+        while todo:
+            part = todo.pop()
+            answer = await self._ask(part)
+            if answer.error is None:
+                part.until, part.error = 0.0, ""
+            elif answer.refused:
+                todo += reversed(self._refused(part, answer.error, now))
+            yield answer
+
+    async def _ask(self, part: _Part) -> Answer:
         timeout = self._device.line.timeout or self._limits.timeout
-        data = await self._connection.read(
-            self._device.id, self._device.unit, part.read, timeout, quiet=self._limits.delay
-        )
-        return {key: value for key, (value, _) in zip(part.block.keys, part.block.decode(data), strict=True)}
+        data, failed = b"", None
+        try:
+            data = await self._connection.read(
+                self._device.id, self._device.unit, part.read, timeout, quiet=self._limits.delay
+            )
+        except DeviceError as error:
+            failed = error
+        return Answer(part.read, part.block, self._connection.took, data, failed)
 
     def _refused(self, part: _Part, error: DeviceError, now: float) -> list[_Part]:
         """The halves that take the place of a refused part; none, and it is left out, when it can't be cut."""

@@ -16,10 +16,11 @@ from operator import ne
 from typing import Any
 
 from facility.points import Kind, Point
+from facility.presence import HEARTBEAT_MS
 from facility.readings import Quality, Value
 from gateway.codec import Block
 
-HEARTBEAT = 300_000
+HEARTBEAT = HEARTBEAT_MS
 """Milliseconds after which an unchanged value is told again."""
 FORGOTTEN = -1
 """The instant of a value that has to be told again, whatever it is."""
@@ -66,6 +67,11 @@ class BlockReport:
         self._told = [0] * size
         self._due = 0
         self.stamp = 0
+
+    @property
+    def bad(self) -> int:
+        """How many of its points were told last as having no value."""
+        return sum(quality is not None and quality is not _GOOD for quality in self._qualities)
 
     def update(self, data: bytes, now: int) -> Change | None:
         """What an answer (of the block's size) has to tell at `now`, or None. `stamp` is then its instant."""
@@ -168,6 +174,11 @@ class PointReport:
     def keys(self) -> tuple[str, ...]:
         """The points told so far."""
         return tuple(self._last)
+
+    @property
+    def bad(self) -> int:
+        """How many of them were told last as having no value."""
+        return sum(quality is not _GOOD for _, quality, _ in self._last.values())
 
     def offer(self, point: Point, value: Value, quality: Quality, at: int) -> bool:
         """Whether a value is worth telling; it then counts as told."""

@@ -4,38 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from facility import wire
-from facility.assets import Device, Line
+from facility.assets import GATEWAY_CLASS
 from facility.bus import Bus, Message
 from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
 from facility.errors import BusError
-from facility.points import Point, Profile
+from facility.presence import STATUS
+from facility.readings import Quality
 from facility.wire import DeviceStatus, Status
+from gateway.changes import Changes, forsaken, served
 from gateway.commander import Commander
 from gateway.driver import Driver
+from gateway.drivers import Drivers
 from gateway.health import State
 from gateway.lesson_book import LessonBook
-from gateway.lessons import fingerprint
-from gateway.modbus import ModbusConnection
-from gateway.mqtt import MqttDevice
+from gateway.machine import Machine
+from gateway.meter import Figures
 from gateway.override_book import OverrideBook
 from gateway.poller import ModbusPoller
 from gateway.publisher import Publisher
-from gateway.report import HEARTBEAT
+from gateway.selfwatch import EVERY, SelfWatch
 from gateway.spool import Spool
 from gateway.targets import Targets
-from gateway.unit import Unit
 
 log = logging.getLogger(__name__)
 
-STATUS = 10.0
-"""Seconds between statuses; a change of a device is told within one."""
 AGAIN = 5.0
 """Seconds between two times of telling everything again."""
 LESSONS = 5.0
@@ -74,21 +72,33 @@ class Gateway:
         overrides: OverrideBook | None = None,
     ) -> None:
         self.boot = boot or new_boot()
-        self._site = site
+        self._site, self._catalog = site, catalog
         self._id = gateway_id
-        self._catalog = catalog
         self._bus, self._spool, self._clock = bus, spool, clock
         self._version = version
         self._publisher = Publisher(site.id, gateway_id, self.boot, bus=bus, spool=spool, clock=clock)
         self._book = book or LessonBook()
-        self._unusable: dict[str, DeviceStatus] = {}
+        self._watch = SelfWatch(catalog.classes[GATEWAY_CLASS].points) if GATEWAY_CLASS in catalog.classes else None
         self._crashed: dict[str, str] = {}
         self._stopping = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self.crashes = 0
         """Unforeseen failures of drivers; each is logged, and the driver started again."""
-        self.drivers = self._build()
-        targets = Targets(lambda: self.drivers, catalog.classes)
+        self._drivers = Drivers(bus=bus, clock=clock, book=self._book)
+        self._drivers.turn(served(site, catalog, gateway_id))
+        targets = Targets(lambda: self.drivers, lambda: self._catalog.classes)
         self.commander = Commander(site.id, gateway_id, targets, bus=bus, clock=clock, book=overrides)
+
+    @property
+    def id(self) -> str:
+        """As the site names it."""
+        return self._id
+
+    @property
+    def drivers(self) -> tuple[Driver, ...]:
+        """The drivers as they are now; `apply` changes them."""
+        return self._drivers.current
 
     @property
     def sent(self) -> int:
@@ -104,7 +114,7 @@ class Gateway:
 
     def status(self) -> Status:
         """The gateway about itself, now."""
-        devices: dict[str, DeviceStatus] = dict(self._unusable)
+        devices: dict[str, DeviceStatus] = dict(self._drivers.unusable)
         for driver in self.drivers:
             crash = self._crashed.get(driver.name)
             for device, state in driver.status().items():
@@ -130,6 +140,21 @@ class Gateway:
         """Ask `run` to end in order: stop polling, flush, wait a moment for confirmations, say goodbye."""
         self._stopping.set()
 
+    async def apply(self, site: Site, catalog: Catalog) -> Changes:
+        """Take over a changed site while running: only what changed is stopped and started.
+
+        Spool, publisher, boot and seq go on. A point that no device of the site gives any more is told as COMM, once,
+        if its asset is still there.
+        """
+        self._catalog = catalog
+        turn = self._drivers.turn(served(site, catalog, self._id))
+        await self._end(turn.gone)
+        now = self._clock.ms()
+        for asset, keys in forsaken(turn.before, site, catalog).items():
+            self._publisher.add(asset, now, dict.fromkeys(keys), dict.fromkeys(keys, Quality.COMM))
+        self._begin(turn.fresh)
+        return turn.changes
+
     async def run(self) -> None:
         """Work until `stop` or cancellation; both end in order. StoreError when the spool can't be opened."""
         await self._spool.open()
@@ -140,6 +165,7 @@ class Gateway:
                     group.create_task(self._tell_status(), name="status"),
                     group.create_task(self._tell_again(), name="again"),
                     group.create_task(self._write_lessons(), name="lessons"),
+                    group.create_task(self._watch_itself(), name="self watch"),
                 ]
                 commands = group.create_task(self._command(), name="commands")
                 try:
@@ -154,10 +180,33 @@ class Gateway:
 
     async def _drive(self) -> None:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._guard(driver), name=driver.name) for driver in self.drivers]
-            await self._stopping.wait()
-            for task in tasks:
+            self._group = group
+            self._begin(self.drivers)
+            try:
+                await self._stopping.wait()
+            finally:
+                self._group = None
+            for task in self._tasks.values():
                 task.cancel()
+
+    def _begin(self, drivers: Sequence[Driver]) -> None:
+        """Run these, if the gateway runs; else they are run when it does."""
+        group = self._group
+        if group is None:
+            return
+        for driver in drivers:
+            self._tasks[id(driver)] = group.create_task(self._guard(driver), name=driver.name)
+
+    async def _end(self, drivers: Sequence[Driver]) -> None:
+        """Return when these have let go of their connections."""
+        ending = {task for driver in drivers if (task := self._tasks.pop(id(driver), None))}
+        while ending:
+            for task in ending:
+                task.cancel()
+            # again if need be: the wait_for of Python 3.11 may swallow a cancellation
+            _, ending = await asyncio.wait(ending, timeout=1.0)
+        for driver in drivers:
+            self._crashed.pop(driver.name, None)
 
     async def _guard(self, driver: Driver) -> None:
         """Run one driver; what it did not foresee is told, and does not touch the others."""
@@ -202,7 +251,32 @@ class Gateway:
                     pass
                 for driver in self.drivers:
                     driver.again(self._publisher)
+                if self._watch:
+                    self._watch.again()
                 await self._clock.sleep(AGAIN)
+
+    def figures(self) -> Mapping[str, Figures]:
+        """Each device by id, measured."""
+        found: dict[str, Figures] = {}
+        for driver in self.drivers:
+            found.update(driver.figures())
+        return found
+
+    async def _watch_itself(self) -> None:
+        """Tell what is measured of devices and process as readings of the gateway's own asset."""
+        if self._watch is None:
+            return
+        machine = Machine(self._clock)
+        while True:
+            late = max((driver.late for driver in self.drivers if isinstance(driver, ModbusPoller)), default=0.0)
+            for driver in self.drivers:
+                if isinstance(driver, ModbusPoller):
+                    driver.late = 0.0
+            at, now = self._clock.ms(), self._clock.monotonic()
+            change = self._watch.look(at, now, self.status().devices, self.figures(), machine.figures(late))
+            if change:
+                self._publisher.add(self._id, at, *change)
+            await self._clock.sleep(EVERY)
 
     async def _write_lessons(self) -> None:
         """Keep what was learnt on disk; a lesson that a crash takes along is learnt again."""
@@ -210,7 +284,7 @@ class Gateway:
             while True:
                 await self._clock.sleep(LESSONS)
                 if self._book.changed:
-                    await asyncio.to_thread(self._book.save)
+                    await asyncio.to_thread(self._book.write, self._book.taken())
         finally:
             if self._book.changed:
                 self._book.save()
@@ -240,32 +314,5 @@ class Gateway:
         return True
 
     def _problem(self) -> str:
-        problems = (self._spool.problem, self.commander.book.problem, self._book.problem)
-        if any(problems):
-            return next(problem for problem in problems if problem)
-        return "the spool is nearly full: its oldest batches will be given up" if self._spool.near_full else ""
-
-    def _build(self) -> tuple[Driver, ...]:
-        """The drivers of this gateway's devices; a device that can't be built is told in the status."""
-        lines: dict[Line, list[Unit]] = {}
-        drivers: list[Driver] = []
-        devices = self._site.devices_of(self._id)
-        for index, device in enumerate(devices):
-            profile = self._catalog.profiles[device.profile]
-            points = self._catalog.classes[profile.asset_class].points
-            try:
-                if profile.protocol == "mqtt":
-                    drivers.append(MqttDevice(device, profile, points, self._bus, self._clock))
-                else:
-                    lines.setdefault(device.line, []).append(self._unit(device, profile, points, index))
-            except (ValueError, KeyError) as error:
-                self._unusable[device.id] = DeviceStatus(State.DOWN, f"profile {profile.id}: {error}")
-        for line, units in lines.items():
-            drivers.append(ModbusPoller(ModbusConnection(line), units, self._clock, random.random))
-        return tuple(drivers)
-
-    def _unit(self, device: Device, profile: Profile, points: Mapping[str, Point], index: int) -> Unit:
-        # heartbeats of different devices do not fall into the same second
-        heartbeat = HEARTBEAT - index * 7_919 % 60_000
-        lessons = self._book.of(device.id, fingerprint(device, profile))
-        return Unit(device, profile, points, heartbeat=heartbeat, lessons=lessons)
+        problems = (self._spool.problem, self.commander.book.problem, self._book.problem, self._spool.warning)
+        return next((problem for problem in problems if problem), "")

@@ -81,13 +81,15 @@ class Target:
 class Targets:
     """The points behind the drivers that a gateway has at the moment."""
 
-    def __init__(self, drivers: Callable[[], Sequence[Driver]], classes: Mapping[str, AssetClass]) -> None:
+    def __init__(
+        self, drivers: Callable[[], Sequence[Driver]], classes: Callable[[], Mapping[str, AssetClass]]
+    ) -> None:
         self._drivers = drivers
         self._classes = classes
 
     def asset_class(self, target: Target) -> AssetClass:
         """The class of the asset."""
-        return self._classes[target.unit.profile.asset_class]
+        return self._classes()[target.unit.profile.asset_class]
 
     def find(self, asset: str, point: str) -> Target:
         """The point; of several devices that have it the first that says how it is written. UnreachableError."""

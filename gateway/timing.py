@@ -44,6 +44,14 @@ def timing(line: Line, limits: Limits) -> Timing:
     quiet = max(line.delay, limits.delay)
     if not line.baud:
         return Timing(THINKING + quiet, WORD)
-    character = (1 + 8 + (line.parity != "none") + line.stop_bits) / line.baud
-    silence = max(SILENCE * character, SHORTEST_SILENCE)
-    return Timing(THINKING + CHARACTERS * character + 2 * max(silence, quiet), 2 * character)
+    character = _character(line)
+    return Timing(THINKING + CHARACTERS * character + 2 * max(silence(line), quiet), 2 * character)
+
+
+def silence(line: Line) -> float:
+    """Seconds of quiet that end a frame on a serial line, and that the next must wait for; 0 without a baud rate."""
+    return max(SILENCE * _character(line), SHORTEST_SILENCE) if line.baud else 0.0
+
+
+def _character(line: Line) -> float:
+    return (1 + 8 + (line.parity != "none") + line.stop_bits) / line.baud

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +29,14 @@ _SERIAL = {
     errno.EBUSY: "the port is in use by another program",
     errno.EAGAIN: "the port is in use by another program",
     errno.ENOTTY: "this is no serial port",
+    errno.EISDIR: "this is a folder, no serial port",
+    errno.EIO: "the port does not work; is the adapter plugged in?",
+}
+_TCP = {
+    errno.ECONNREFUSED: "is the device on, Modbus TCP enabled there and the port right?",
+    errno.EHOSTUNREACH: "are the address right, the device on and the network up?",
+    errno.ENETUNREACH: "are the address right and the network up?",
+    errno.ETIMEDOUT: "are the address right, the device on and the network up?",
 }
 
 
@@ -88,13 +98,14 @@ class Opener:
                 # not client.connect(): that keeps the reason to itself
                 await client.ctx.call_create()
         except TimeoutError as error:
-            raise UnreachableError("timeout", f"{where} accepts no connection within {timeout:g} s") from error
-        except socket.gaierror as error:
-            reason = error.strerror or str(error)
+            message = f"{where} accepts no connection within {timeout:g} s; {_TCP[errno.ETIMEDOUT]}"
+            raise UnreachableError("timeout", message) from error
+        except (socket.gaierror, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
             message = f"no address for the host {host!r}: {reason}; is the name right?"
             raise UnreachableError("refused", message) from error
         except OSError as error:
-            raise UnreachableError("refused", f"no connection to {where}: {error.strerror or error}") from error
+            raise UnreachableError("refused", f"no connection to {where}: {_why(error)}") from error
         return client
 
     async def _serial(self, timeout: float) -> Client:
@@ -112,10 +123,23 @@ class Opener:
         )
         try:
             transport, _ = await client.ctx.call_create()
-        except (OSError, ValueError) as error:
-            number = getattr(error, "errno", None)
-            reason = _SERIAL.get(number or 0) or str(error)
-            raise UnreachableError("refused", f"{line.serial}: {reason}") from error
+        except (OSError, ValueError, termios.error) as error:
+            raise UnreachableError("refused", f"{line.serial}: {_why_serial(error)}") from error
         context: Any = client.ctx
         context.transport = transport  # it is told of its transport a moment later
         return client
+
+
+def _why(error: OSError) -> str:
+    number = error.errno or 0
+    hint = f"; {_TCP[number]}" if number in _TCP else ""
+    return (os.strerror(number) if number else str(error)) + hint
+
+
+def _why_serial(error: Exception) -> str:
+    """In words; of what the operating system refuses to configure pyserial hands on no number, only its cause."""
+    for cause in (error, error.__context__):
+        number = cause.args[0] if cause is not None and cause.args else None
+        if isinstance(number, int) and number in _SERIAL:
+            return _SERIAL[number]
+    return str(error)

@@ -33,20 +33,21 @@ class Turn:
         try:
             await future
         except asyncio.CancelledError:
-            if future.cancelled():
-                queue.remove(future)
-            else:  # the turn was handed over in the same moment
+            if not future.cancelled():  # the turn was handed over in the same moment
                 self.release()
+            elif future in queue:  # else a release came in between and threw it out
+                queue.remove(future)
             raise
 
     def release(self) -> None:
         """Hand the turn on."""
-        queue = self._polls if self._polls and self._row >= IN_A_ROW else self._urgent or self._polls
+        for queue in (self._urgent, self._polls):
+            while queue and queue[0].done():
+                queue.popleft()
+        polls_first = self._row >= IN_A_ROW or not self._urgent
+        queue = self._polls if self._polls and polls_first else self._urgent
+        if not queue:
+            self._taken, self._row = False, 0
+            return
         self._row = self._row + 1 if queue is self._urgent else 0
-        while queue:
-            future = queue.popleft()
-            if not future.done():
-                future.set_result(None)
-                return
-            queue = queue or self._urgent or self._polls
-        self._taken = False
+        queue.popleft().set_result(None)

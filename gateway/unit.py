@@ -17,6 +17,7 @@ from gateway import health
 from gateway.codec import Block
 from gateway.health import Health, State
 from gateway.lessons import Lessons
+from gateway.meter import Figures, Meter
 from gateway.planner import Read, divided, halves, interval, plan, schedule, wanted
 from gateway.report import HEARTBEAT, BlockReport, Change
 from gateway.timing import timing
@@ -49,6 +50,8 @@ class Job:
         self.unit = unit
         self.interval = every
         self.blocks: list[Watched] = []
+        self.took: float | None = None
+        """Seconds that the last whole round took."""
 
     @property
     def seconds(self) -> float:
@@ -74,9 +77,10 @@ class Unit:
         self.timeout = device.line.timeout or profile.limits.timeout
         self.pace = timing(device.line, profile.limits)
         self.health = Health()
-        self.lessons = lessons or Lessons()
+        self.lessons = Lessons() if lessons is None else lessons
         self.is_new = True
         """Until the device has answered for the first time, and again after it was gone."""
+        self.meter = Meter()
         self.counts = {"requests": 0, "failures": 0, "overruns": 0, "refused": 0}
         self._points = points
         self._heartbeat = heartbeat
@@ -191,6 +195,21 @@ class Unit:
         for register in block.read.registers:
             self.lessons.accept(register.point)
         self._count()
+
+    def figures(self) -> Figures:
+        """What is measured of it."""
+        p50, p99 = self.meter.percentiles()
+        took = [job.took for job in self.jobs if job.took is not None]
+        return Figures(
+            requests=self.counts["requests"],
+            overruns=self.counts["overruns"],
+            errors=dict(self.meter.errors),
+            rtt_p50=p50,
+            rtt_p99=p99,
+            cycle_predicted=sum(job.seconds for job in self.jobs),
+            cycle=sum(took) if len(took) == len(self.jobs) else None,
+            bad_points=sum(block.report.bad for job in self.jobs for block in job.blocks),
+        )
 
     def refused(self) -> list[Watched]:
         """The blocks that give nothing although the device answers."""

@@ -53,6 +53,10 @@ class ReadingsFile:
         self._newest: dict[str, int] = {}
         self._top = self._live_since = self._live_rows = 0
 
+    def adopt(self, catalog: Catalog) -> None:
+        """This catalog from now on; a series that is there keeps the kind of its point."""
+        self._catalog = catalog
+
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self._db is None:
             self.load()

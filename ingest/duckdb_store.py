@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import duckdb
 import msgspec
 
+from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.errors import StoreError
 from facility.points import Kind
@@ -212,6 +213,11 @@ class DuckDBStore:
         double = dict(await self._query(twice))
         detail = {name: number - double.get(name, 0) for name, number in sorted(rows.items())}
         return Totals(sum(detail.values()), sum(double.values()), detail)
+
+    def adopt(self, assets: Mapping[str, Asset], catalog: Catalog) -> None:  # noqa: ARG002 - a store's signature
+        """See ReadingStore."""
+        self._catalog = catalog
+        self._file.adopt(catalog)
 
     async def close(self) -> None:
         """Wait for what is under way, then release the file. Afterwards every call is a StoreError."""

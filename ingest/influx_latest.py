@@ -39,6 +39,12 @@ class InfluxLatest:
         self._read_at = self._whole_at = float("-inf")
         self._since = 0
 
+    def adopt(self, classes: Sequence[str]) -> None:
+        """The measurements of the site from now on; a new one is read whole."""
+        if set(classes) - set(self._classes):
+            self._whole_at = float("-inf")
+        self._classes = classes
+
     def note(self, sample: Sample, asset_class: str) -> None:
         """A sample that this process wrote itself."""
         if self._whole_at > float("-inf"):

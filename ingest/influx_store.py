@@ -51,15 +51,19 @@ class InfluxStore:
     def __init__(self, settings: ReadingsSettings, *, site: str, assets: Mapping[str, Asset], catalog: Catalog) -> None:
         self._settings = settings
         self._site = site
-        self._catalog = catalog
-        self._classes = {asset.id: asset.asset_class for asset in assets.values()}
-        self._lines = Lines(site, catalog)
         self._client: InfluxDBClientAsync | None = None
         user, colon, password = settings.token.partition(":")
         login = (user, password) if colon else ("caretaker", settings.token)
         self._http = httpx.AsyncClient(base_url=settings.url.rstrip("/"), auth=login, timeout=TIMEOUT)
-        measurements = sorted(set(self._classes.values()))
-        self._latest = InfluxLatest(self._ask, site=site, classes=measurements, kind_of=self._kind)
+        self._latest = InfluxLatest(self._ask, site=site, classes=(), kind_of=self._kind)
+        self.adopt(assets, catalog)
+
+    def adopt(self, assets: Mapping[str, Asset], catalog: Catalog) -> None:
+        """See ReadingStore."""
+        self._catalog = catalog
+        self._classes = {asset.id: asset.asset_class for asset in assets.values()}
+        self._lines = Lines(self._site, catalog)
+        self._latest.adopt(sorted(set(self._classes.values())))
 
     def _kind(self, asset_class: str, point: str) -> Kind | None:
         found = self._catalog.point(asset_class, point)

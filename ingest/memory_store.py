@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
+from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.points import Kind
 from facility.readings import Quality, Reading, Sample, Value
@@ -134,6 +135,10 @@ class MemoryStore:
             self._series[key] = kept
         self._latest.forget(before)
         return gone
+
+    def adopt(self, assets: Mapping[str, Asset], catalog: Catalog) -> None:  # noqa: ARG002 - a store's signature
+        """See ReadingStore."""
+        self._catalog = catalog
 
     async def close(self) -> None:
         """Nothing to release."""

@@ -11,7 +11,7 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import count
 
 from facility.bus import Bus, Subscription
@@ -64,8 +64,7 @@ class Ingest:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        admission = Admission(self.site.assets, self.catalog, future_limit=self.site.settings.future_limit)
-        self._intake = Intake(self.site.id, self.site.gateways, admission)
+        self._intake = self._new_intake()
         self._queue: Collector[Item] = Collector(self.limits)
         self._hand: list[Item] = []
         self._held: set[Key] = set()
@@ -94,6 +93,19 @@ class Ingest:
         finally:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._flush_last(), LAST_FLUSH)
+
+    def adopt(self, site: Site, catalog: Catalog) -> None:
+        """Take over a changed site while running. What was removed is let in as before until the next start, for its
+        last readings may still be on their way or in a spool."""
+        before = {name: asset for name, asset in self.site.assets.items() if asset.asset_class in catalog.classes}
+        gateways = tuple(dict.fromkeys((*site.gateways, *self.site.gateways)))
+        self.site = replace(site, assets=before | dict(site.assets), gateways=gateways)
+        self.catalog = catalog
+        self._intake = self._new_intake()
+
+    def _new_intake(self) -> Intake:
+        admission = Admission(self.site.assets, self.catalog, future_limit=self.site.settings.future_limit)
+        return Intake(self.site.id, self.site.gateways, admission)
 
     async def _greet(self) -> None:
         """Tell the gateways whenever we begin to listen, so that what reached nobody is sent again at once."""

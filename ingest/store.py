@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from facility.assets import Asset
+from facility.catalog import Catalog
 from facility.points import Kind
 from facility.readings import Quality, Reading, Sample, Value
 from facility.wire import AlarmNotice, Batch
@@ -116,6 +118,10 @@ class ReadingStore(Protocol):
 
     async def expire(self, before: int) -> int:
         """Forget readings older than `before`; returns how many where the store can tell, else 0."""
+        ...
+
+    def adopt(self, assets: Mapping[str, Asset], catalog: Catalog) -> None:
+        """The site has these assets and this catalog from now on; what is stored stays as it is."""
         ...
 
     async def close(self) -> None:

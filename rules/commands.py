@@ -7,22 +7,21 @@ leaves a journal entry, an audit entry, and a notice for the live stream.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TypeVar
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from facility.errors import StoreError, TransitionError
+from facility.errors import TransitionError
 from rules import schema
 from rules.alarm import Event, Suppression
 from rules.notify import Routing, is_emergency
-from rules.records import CONFLICTS, Records, new_id
+from rules.records import Records, new_id
 from rules.rows import AlarmRow, NotFoundError, TicketRow, alarm_row, ticket_row, values
 from rules.tickets import TicketEvent
 from rules.tickets import step as ticket_step
+from rules.transactions import MAX_NOTE, ConflictError, audit, check_note, retried
 from rules.transitions import SYSTEM, Act, Changes, move, ticket_entry
 from rules.writing import write
 
@@ -30,14 +29,6 @@ __all__ = ["MAX_NOTE", "MAX_SHELVING_MS", "Commands", "NotFoundError"]
 
 MAX_SHELVING_MS = 8 * 3600 * 1000
 """A shelving ends by itself after at most eight hours."""
-MAX_NOTE = 2000
-"""Characters of a note or reason."""
-
-T = TypeVar("T")
-
-
-class _ConflictError(Exception):
-    """The row changed between reading and writing."""
 
 
 class Commands:
@@ -103,7 +94,7 @@ class Commands:
         self, ticket_id: str, event: TicketEvent, *, actor: str, at: int, note: str = "", assignee: str = ""
     ) -> TicketRow:
         """Move a ticket along its table; `assign` needs the assignee."""
-        _check_note(note)
+        check_note(note)
 
         async def attempt(connection: AsyncConnection) -> TicketRow:
             table = schema.tickets
@@ -129,17 +120,17 @@ class Commands:
                 update(table).where(table.c.id == ticket_id, table.c.version == before.version).values(values(after))
             )
             if result.rowcount != 1:
-                raise _ConflictError
+                raise ConflictError
             entry = ticket_entry(after, event.value, at, actor=actor, note=note)
             await connection.execute(insert(schema.ticket_journal), [entry])
             detail = " ".join(part for part in (assignee, note) if part)
-            await _audit(connection, Act(at=at, actor=actor, note=detail), f"ticket.{event.value}", ticket_id)
+            await audit(connection, Act(at=at, actor=actor, note=detail), f"ticket.{event.value}", ticket_id)
             return after
 
-        return await self._transaction(attempt)
+        return await retried(self._records, attempt)
 
     async def _alarm(self, alarm_id: str, event: Event, act: Act) -> AlarmRow:
-        _check_note(act.note)
+        check_note(act.note)
 
         async def attempt(connection: AsyncConnection) -> AlarmRow:
             table = schema.alarms
@@ -152,38 +143,19 @@ class Commands:
             changes = Changes(self._routing, act.at, new_id)
             move(changes, before, event, act)
             await write(connection, changes)
-            await _audit(connection, act, f"alarm.{event.value}", alarm_id)
+            await audit(connection, act, f"alarm.{event.value}", alarm_id)
             return changes.moved[alarm_id]
 
         try:
-            row = await self._transaction(attempt)
+            row = await retried(self._records, attempt)
         except IntegrityError as error:
             # a newer occurrence of the same alarm is live: this one is over, whatever is wanted of it
             raise TransitionError("alarm", "over", event) from error
         self._records.outbox_changed.set()
         return row
 
-    async def _transaction(self, attempt: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        for _ in range(CONFLICTS):
-            try:
-                async with self._records.writing() as connection:
-                    return await attempt(connection)
-            except _ConflictError:
-                continue
-        raise StoreError("records", "somebody else keeps changing the same row")
-
 
 def _check_quiet(row: AlarmRow, event: Event) -> None:
     """Life safety is never kept quiet by hand, nor what its rule forbids."""
     if event in (Event.SHELVE, Event.REMOVE) and (is_emergency(row) or not row.shelvable):
         raise TransitionError("alarm", f"severity {row.severity}", event)
-
-
-def _check_note(note: str) -> None:
-    if len(note) > MAX_NOTE:
-        raise ValueError(f"a note may have {MAX_NOTE} characters")
-
-
-async def _audit(connection: AsyncConnection, act: Act, action: str, object_: str) -> None:
-    entry = {"at": act.at, "actor": act.actor, "action": action, "object": object_, "detail": act.note}
-    await connection.execute(insert(schema.audit), [entry])

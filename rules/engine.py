@@ -51,6 +51,7 @@ HOURS_SECONDS = 600.0
 Key = tuple[str, int, str]
 """What an alarm is known by: rule id, index, asset."""
 Truth = Callable[[], bool | None]
+Turn = Callable[[Frame, int, Iterable[str]], list[Slot]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +253,14 @@ class Engine:
             self._judge(watch, todo, at, verdicts, historical=False)
         return verdicts.sorted()
 
+    def hush(self, asset: str, points: Iterable[str], at: int) -> list[Judgement]:
+        """Whoever told these points is gone: they are unknown from now on, and neither raise nor clear anything."""
+        return self._turn(asset, Frame.hush, points, at)
+
+    def unhush(self, asset: str, points: Iterable[str], at: int) -> list[Judgement]:
+        """They count again, as they were told last."""
+        return self._turn(asset, Frame.unhush, points, at)
+
     def warm(self, sample: Sample) -> None:
         """Take a stored sample as known: fills frames and starts delays, judges nothing. Before the first tick."""
         watch = self._watches.get(sample.asset)
@@ -280,6 +289,20 @@ class Engine:
             else:
                 lost.append(key)
         return lost
+
+    def _turn(self, asset: str, turn: Turn, points: Iterable[str], at: int) -> list[Judgement]:
+        watch = self._watches.get(asset)
+        if watch is None:
+            return []
+        at = max(at, watch.frame.now)
+        verdicts = _Verdicts(self._now - OLD_MS)
+        if watch.next_due <= at:
+            self._settle(watch, at, verdicts, historical=False)
+        turned = turn(watch.frame, at, points)
+        watch.frame.now = at
+        runners = dict.fromkeys(chain.from_iterable(watch.by_point[slot.point.key][1] for slot in turned))
+        self._judge(watch, runners, at, verdicts, historical=False)
+        return verdicts.sorted()
 
     def _take(self, watch: _Watch, sample: Sample) -> Iterable[_Runner]:
         """Put the readings into the frame; which rules have to be looked at."""

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from facility.points import Kind, Point
+from facility.presence import HEARTBEAT_MS
 from facility.readings import Quality, Value
 from rules.windows import Average, Count, Delta, Deviation, Extreme, Held, Window
 
-HEARTBEAT_MS = 300_000
-"""A gateway repeats an unchanged value this often."""
 MIN_GRACE_MS = 15_000
 
 _TYPES: Mapping[Kind, frozenset[type]] = {
@@ -86,6 +85,7 @@ class Frame:
         self._points = points
         self._windows: dict[tuple[str, str, int], Feed] = {}
         self._next_expiry = 0
+        self._hushed: dict[Slot, tuple[int, Any]] = {}
         self.rated = rated
         self.slots: dict[str, Slot] = {}
         self.now = 0
@@ -126,6 +126,34 @@ class Frame:
         """From now on silence counts: points without any reading have their whole limit from here."""
         for slot in self.slots.values():
             slot.good_at = slot.good_at or at
+
+    def hush(self, at: int, points: Iterable[str]) -> list[Slot]:
+        """Nobody speaks for these points now: good values become unknown. Returns the slots that this changes.
+
+        How long they have been silent themselves is counted on, so that `stale(x)` is true when it would be anyway.
+        """
+        turned = [slot for key in points if (slot := self.slots.get(key)) and slot.value is not None]
+        for slot in turned:
+            self._hushed[slot] = slot.at, slot.value
+            slot.value = None
+        if turned:
+            self.fed(at, turned)
+        return turned
+
+    def unhush(self, at: int, points: Iterable[str]) -> list[Slot]:
+        """Somebody speaks for them again: what was told last stands, unless there was more or it has grown too old."""
+        turned = []
+        for key in points:
+            slot = self.slots.get(key)
+            if slot is None or slot not in self._hushed:
+                continue
+            told_at, value = self._hushed.pop(slot)
+            if slot.at == told_at and slot.quality is Quality.GOOD:
+                slot.value = value
+                turned.append(slot)
+        if turned:
+            self.fed(at, turned)
+        return turned
 
     def expire(self, at: int) -> list[Slot]:
         """The slots whose last good reading has just become too old to believe; their value is unknown from now on."""

@@ -1,19 +1,17 @@
 """What gateways say about themselves, as readings of their own assets, so that rules judge them like any equipment.
 
 Pure; `now` is ms UTC by our own clock. Nothing of it is stored: a status is retained by the broker, and what follows
-from it (an alarm) is in the records. A gateway that says nothing for a minute counts as offline, whatever it said last:
-a frozen one, and one whose last will the broker lost.
+from it (an alarm) is in the records. When a gateway counts as offline is said in facility/presence.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
+from facility.presence import Presence
 from facility.readings import Quality, Sample, Value
 from facility.wire import Status, decode, parse_topic
 
-SILENT_MS = 60_000
-"""A gateway that speaks every 10 s is offline after so much silence."""
 SHEDDING_MS = 600_000
 """How long after the last reading was given up a gateway counts as shedding."""
 MAX_TEXT = 200
@@ -30,11 +28,11 @@ POINTS = (
 
 
 class GatewayHealth:
-    """The gateways of one site. `start`: since when their silence counts."""
+    """Those gateways of a site that are assets of it. `presence` says of each whether it is there."""
 
-    def __init__(self, site: str, gateways: Iterable[str], start: int) -> None:
+    def __init__(self, site: str, presence: Mapping[str, Presence]) -> None:
         self._site = site
-        self._gateways = {name: _Gateway(name, start) for name in gateways}
+        self._gateways = {name: _Gateway(name, heard) for name, heard in presence.items()}
 
     @property
     def offline(self) -> int:
@@ -57,30 +55,28 @@ class GatewayHealth:
 
 
 class _Gateway:
-    def __init__(self, name: str, start: int) -> None:
+    def __init__(self, name: str, presence: Presence) -> None:
         self.is_offline = False
         self._name = name
-        self._heard = start
+        self._presence = presence
         self._told = 0
         self._boot = ""
         self._shed = 0
         self._shed_at: int | None = None
 
     def hear(self, status: Status, now: int, *, retained: bool) -> Sample:
-        self._heard = min(now, status.at) if retained and status.at else now
-        if not status.online or self._is_silent(now):
+        if not self._presence.hear(status, now, retained=retained):
+            return Sample(self._name, self._stamp(now), {})
+        if not self._presence.is_there(now):
             return self._gone(now)
         self.is_offline = False
         self._count_shed(status, now)
         return Sample(self._name, self._stamp(now), self._values(status, now, retained=retained))
 
     def tick(self, now: int) -> Sample | None:
-        if self.is_offline or not self._is_silent(now):
+        if self.is_offline or self._presence.is_there(now):
             return None
         return self._gone(now)
-
-    def _is_silent(self, now: int) -> bool:
-        return now - self._heard > SILENT_MS
 
     def _gone(self, now: int) -> Sample:
         """Offline; all else is unknown, so that it neither raises nor clears anything."""

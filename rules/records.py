@@ -162,7 +162,7 @@ class Records:
             table.c.suppression == Suppression.NONE.value,
             table.c.changed_at <= settled_before,
         )
-        if not await self._rows(query.limit(1)):
+        if not await self.rows(query.limit(1)):
             return 0
         changes = Changes(routing, at, new_id)
         async with self.writing() as connection:
@@ -221,11 +221,11 @@ class Records:
             query = query.where(table.c.severity == severity)
         if states:
             query = query.where(table.c.state.in_(states) | table.c.suppression.in_(states))
-        return await self._page(query, table.c.id, after, limit, alarm_row)
+        return await self.page(query, table.c.id, after, limit, alarm_row)
 
     async def alarm(self, alarm_id: str) -> AlarmRow:
         """One alarm; NotFoundError."""
-        found = await self._rows(select(schema.alarms).where(schema.alarms.c.id == alarm_id))
+        found = await self.rows(select(schema.alarms).where(schema.alarms.c.id == alarm_id))
         if not found:
             raise NotFoundError("alarm", alarm_id)
         return alarm_row(found[0])
@@ -234,13 +234,13 @@ class Records:
         """Every alarm of a site that is not over, the oldest first."""
         table = schema.alarms
         query = select(table).where(table.c.site == site, table.c.live.is_(True)).order_by(table.c.id)
-        return [alarm_row(found) for found in await self._rows(query)]
+        return [alarm_row(found) for found in await self.rows(query)]
 
     async def journal(self, alarm_id: str) -> list[JournalRow]:
         """Every transition of an alarm, the oldest first."""
         table = schema.journal
         query = select(table).where(table.c.alarm_id == alarm_id).order_by(table.c.id)
-        return [row(JournalRow, found) for found in await self._rows(query)]
+        return [row(JournalRow, found) for found in await self.rows(query)]
 
     async def tickets(
         self,
@@ -264,11 +264,11 @@ class Records:
             query = query.where(table.c.assignee == assignee)
         if states:
             query = query.where(table.c.state.in_(states))
-        return await self._page(query, table.c.id, after, limit, ticket_row)
+        return await self.page(query, table.c.id, after, limit, ticket_row)
 
     async def ticket(self, ticket_id: str) -> TicketRow:
         """One ticket; NotFoundError."""
-        found = await self._rows(select(schema.tickets).where(schema.tickets.c.id == ticket_id))
+        found = await self.rows(select(schema.tickets).where(schema.tickets.c.id == ticket_id))
         if not found:
             raise NotFoundError("ticket", ticket_id)
         return ticket_row(found[0])
@@ -277,7 +277,7 @@ class Records:
         """Every move of a ticket, the oldest first."""
         table = schema.ticket_journal
         query = select(table).where(table.c.ticket_id == ticket_id).order_by(table.c.id)
-        return [row(TicketJournalRow, found) for found in await self._rows(query)]
+        return [row(TicketJournalRow, found) for found in await self.rows(query)]
 
     async def outbox(
         self,
@@ -295,20 +295,19 @@ class Records:
             if wanted is not None:
                 query = query.where(column == wanted)
         number = int(after) if after and after.isdigit() else None
-        return await self._page(query, table.c.id, number, limit, lambda found: row(OutboxRow, found))
+        return await self.page(query, table.c.id, number, limit, lambda found: row(OutboxRow, found))
 
     async def deliveries(self, outbox_id: int) -> list[DeliveryRow]:
         """Every attempt to send one outbox row, the oldest first."""
         table = schema.deliveries
         query = select(table).where(table.c.outbox_id == outbox_id).order_by(table.c.id)
-        return [row(DeliveryRow, found) for found in await self._rows(query)]
+        return [row(DeliveryRow, found) for found in await self.rows(query)]
 
     async def cursors(self, site: str) -> dict[str, Cursor]:
         """How far the rules are, by gateway."""
         table = schema.cursors
         return {
-            found["gateway"]: row(Cursor, found)
-            for found in await self._rows(select(table).where(table.c.site == site))
+            found["gateway"]: row(Cursor, found) for found in await self.rows(select(table).where(table.c.site == site))
         }
 
     async def counts(self) -> Counts:
@@ -316,16 +315,18 @@ class Records:
         async with self.reading() as connection:
             return await _counts(connection)
 
-    async def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
+    async def rows(self, query: Select[Any]) -> Sequence[RowMapping]:
+        """What a query finds."""
         async with self.reading() as connection:
             found: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
         return found
 
-    async def _page(self, query: Select[Any], key: Any, after: object, limit: int, build: Any) -> Page[Any]:
+    async def page(self, query: Select[Any], key: Any, after: object, limit: int, build: Any) -> Page[Any]:
+        """The rows whose `key` is below `after`, the highest first, each made by `build`."""
         limit = max(1, min(limit, MAX_PAGE))
         if after is not None:
             query = query.where(key < after)
-        found = await self._rows(query.order_by(key.desc()).limit(limit + 1))
+        found = await self.rows(query.order_by(key.desc()).limit(limit + 1))
         items = tuple(build(item) for item in found[:limit])
         return Page(items, str(items[-1].id) if len(found) > limit else None)
 

@@ -9,6 +9,7 @@ from facility.errors import CaretakerError
 from facility.points import Label
 from facility.readings import Value
 from rules.alarm import Alarm, State, Suppression
+from rules.commanding import CommandState, Order
 from rules.tickets import Ticket, TicketState
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ class Columns(Protocol):
 
 
 class NotFoundError(CaretakerError):
-    """There is no such alarm or ticket: the caller's fault, HTTP 404."""
+    """There is no such alarm, ticket or command: the caller's fault, HTTP 404."""
 
     def __init__(self, kind: str, id_: str) -> None:
         self.kind = kind
@@ -196,6 +197,59 @@ class TicketJournalRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRow:
+    """A value that somebody wants a point to have. `ttl`: seconds until it reverts, 0 for ever.
+
+    `last_step` and `message` are the gateway's newest word, or why the desk could not send it. `due_at` as in Order.
+    """
+
+    id: str
+    site: str
+    gateway: str
+    asset: str
+    point: str
+    value: float | int | bool
+    ttl: float
+    reason: str
+    asked_by: str
+    approved_by: str
+    state: CommandState
+    last_step: str
+    message: str
+    created_at: int
+    approved_at: int | None
+    expires_at: int | None
+    due_at: int
+    changed_at: int
+    version: int
+
+    @property
+    def order(self) -> Order:
+        """The part that the table in rules.commanding moves."""
+        return Order(self.state, self.due_at, self.approved_by, self.approved_at, self.expires_at)
+
+    @property
+    def shown(self) -> str:
+        """The one word that a person sees: what the gateway said last, else where the desk stands."""
+        told = self.state in (CommandState.SENT, CommandState.ENDED)
+        return self.last_step if told and self.last_step else self.state.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandStepRow:
+    """What a gateway said of a command: `at` by its own clock, `recorded_at` when it was heard."""
+
+    id: int
+    command_id: str
+    step: str
+    at: int
+    recorded_at: int
+    value: Value
+    message: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRow:
     """Something that must leave: a `message` to a channel, or a `notice` on the bus. State: pending, sent, dead.
 
@@ -286,15 +340,21 @@ def ticket_row(mapping: Columns) -> TicketRow:
     return TicketRow(**values)
 
 
+def command_row(mapping: Columns) -> CommandRow:
+    """A row of the table `commands`."""
+    values = {name: mapping[name] for name in _COMMAND}
+    values["state"] = CommandState(values["state"])
+    return CommandRow(**values)
+
+
 def row(kind: type[T], mapping: Columns) -> T:
     """A row of any other table, as the dataclass `kind`; columns that it does not name are left out."""
     return kind(**{item.name: mapping[item.name] for item in fields(kind)})  # type: ignore[arg-type]
 
 
-def values(item: AlarmRow | TicketRow) -> dict[str, Any]:
-    """The columns of an alarm or ticket; enums become their text."""
-    names = _ALARM if isinstance(item, AlarmRow) else _TICKET
-    found = {name: getattr(item, name) for name in names}
+def values(item: AlarmRow | TicketRow | CommandRow) -> dict[str, Any]:
+    """The columns of an alarm, ticket or command; enums become their text."""
+    found = {name.name: getattr(item, name.name) for name in fields(item)}
     for name in ("state", "suppression"):
         if name in found:
             found[name] = found[name].value
@@ -303,3 +363,4 @@ def values(item: AlarmRow | TicketRow) -> dict[str, Any]:
 
 _ALARM = tuple(item.name for item in fields(AlarmRow))
 _TICKET = tuple(item.name for item in fields(TicketRow))
+_COMMAND = tuple(item.name for item in fields(CommandRow))

@@ -109,6 +109,16 @@ def mapped_points(site: Site, catalog: Catalog) -> dict[str, frozenset[str]]:
     return {asset: frozenset(keys) for asset, keys in found.items()}
 
 
+def served_points(site: Site, catalog: Catalog) -> dict[str, dict[str, frozenset[str]]]:
+    """Gateway -> asset -> the points that its devices can give, as far as their profiles are known."""
+    found = {}
+    for gateway in site.gateways:
+        known = tuple(device for device in site.devices_of(gateway) if device.profile in catalog.profiles)
+        mapped = mapped_points(replace(site, gateways=(), devices=known), catalog)
+        found[gateway] = {asset: points for asset, points in mapped.items() if points}
+    return found
+
+
 def _given(device: Device, profile: Profile, points: Iterable[str]) -> Iterator[str]:
     templates = {key for key in profile.points if "[n]" in key}
     concrete = [key for key in points if re.sub(r"\[\d+\]", "[n]", key) in templates]

@@ -1,7 +1,7 @@
 """The tables of the records database, for SQLite and PostgreSQL alike. Every instant is an integer, ms since 1970 UTC.
 
-The migrations in rules/migrations make them; a test holds both together. `journal`, `ticket_journal` and `audit` are
-append-only: triggers refuse to change or delete their rows.
+The migrations in rules/migrations make them; a test holds both together. The tables of APPEND_ONLY are that: triggers
+refuse to change or delete their rows.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -227,5 +228,45 @@ audit = Table(
     Column("detail", Text, nullable=False),
 )
 
-APPEND_ONLY = ("journal", "ticket_journal", "audit")
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("site", _name(), nullable=False),
+    Column("gateway", _name(), nullable=False),
+    Column("asset", _name(), nullable=False),
+    Column("point", _name(), nullable=False),
+    Column("value", JSON, nullable=False),
+    Column("ttl", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_by", _name(), nullable=False),
+    Column("approved_by", _name(), nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("last_step", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("approved_at", BigInteger),
+    Column("expires_at", BigInteger),
+    Column("due_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+Index("commands_due", commands.c.state, commands.c.due_at)
+Index("commands_asset", commands.c.asset, commands.c.id)
+
+command_steps = Table(
+    "command_steps",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("command_id", String(32), nullable=False),
+    Column("step", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("value", JSON, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("final", Boolean, nullable=False),
+    UniqueConstraint("command_id", "step", "at", name="command_steps_once"),
+)
+
+APPEND_ONLY = ("journal", "ticket_journal", "audit", "command_steps")
 """Tables whose rows nobody may change or delete."""

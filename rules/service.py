@@ -34,7 +34,7 @@ from rules.commands import Commands
 from rules.compiled import Rulebook
 from rules.effects import Judgement
 from rules.engine import OLD_MS, Engine
-from rules.gateway_health import GatewayHealth
+from rules.gateways import Gateways
 from rules.notify import Routing
 from rules.outbox import Outbox
 from rules.records import Records
@@ -90,8 +90,10 @@ class Rules:
         self.routing = Routing.of(self.site)
         self.commands = Commands(self.records, self.routing)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
-        self.health = GatewayHealth(self.site.id, self.site.assets.keys() & self.site.gateways, self.clock.ms())
         self.counts: Counter[str] = Counter()
+        self.gateways = Gateways(
+            self.site, self.catalog, self.engine, bus=self.bus, clock=self.clock, judge=self._try, counts=self.counts
+        )
         self.live = asyncio.Event()
         self._progress: dict[str, Progress] = {}
         self._pending: list[Judgement] = []
@@ -109,7 +111,7 @@ class Rules:
             **{f"engine_{name}": float(number) for name, number in self.engine.counts.items()},
             "engine_faults": float(self.engine.faults),
             "waiting_judgements": float(len(self._pending)),
-            "gateways_offline": float(self.health.offline),
+            "gateways_offline": float(self.gateways.offline),
             "missing_batches": float(sum(progress.missing for progress in self._progress.values())),
             "messages_sent": float(tally.sent),
             "messages_failed": float(tally.failed),
@@ -132,7 +134,8 @@ class Rules:
                 work.append(asyncio.create_task(self._tick(), name="rules: ticks"))
                 work.append(asyncio.create_task(self._housekeeping(), name="rules: housekeeping"))
                 work.append(asyncio.create_task(self._listen(readings), name="rules: readings"))
-                work.append(asyncio.create_task(self._listen_to_gateways(statuses), name="rules: gateways"))
+                work.append(asyncio.create_task(self.gateways.listen(statuses), name="rules: gateways"))
+                work.append(asyncio.create_task(self.gateways.watch(TICK_LAG_MS), name="rules: silence"))
                 self.live.set()
                 done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -264,6 +267,8 @@ class Rules:
         if arrival is Arrival.AFTER_GAP and batch.samples and before:
             self._note_gap(gateway, before, batch.samples[0].at, boot == batch.boot)
         now = self.clock.ms()
+        if not batch.hist:
+            self.gateways.spoke(gateway)
         for sample in batch.samples:
             self._take_sample(gateway, sample, historical=batch.hist, now=now)
 
@@ -285,16 +290,13 @@ class Rules:
             log.exception("rules: asset %s at %d", sample.asset, sample.at)
             return None
 
-    async def _listen_to_gateways(self, statuses: Subscription) -> None:
-        async for message in statuses:
-            try:
-                said = self.health.hear(message.topic, message.payload, self.clock.ms(), retained=message.retain)
-            except DecodeError:
-                self.counts["undecodable"] += 1
-                continue
-            self.counts["statuses" if said else "unknown_gateway"] += 1
-            if said:
-                self._judge(self._ask(said) or [])  # no reading, so it moves no cursor
+    def _try(self, what: str, work: Callable[[], list[Judgement]]) -> None:
+        """Judge what is no reading; a fault of ours in it is logged and counted, and ends nothing."""
+        try:
+            self._judge(work())
+        except Exception:
+            self.counts["failed_ticks"] += 1
+            log.exception("rules: %s", what)
 
     def _judge(self, judgements: list[Judgement]) -> None:
         if judgements:
@@ -327,13 +329,7 @@ class Rules:
     async def _tick(self) -> None:
         while True:
             begun = self.clock.monotonic()
-            try:
-                for sample in self.health.tick(self.clock.ms()):
-                    self._judge(self._ask(sample) or [])
-                self._judge(self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
-            except Exception:
-                self.counts["failed_ticks"] += 1
-                log.exception("rules: tick")
+            self._try("tick", lambda: self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
             await self.clock.sleep(max(TICK, TICK_SHARE * (self.clock.monotonic() - begun)))
 
     async def _housekeeping(self) -> None:

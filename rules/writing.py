@@ -62,11 +62,11 @@ async def write(connection: AsyncConnection, changes: Changes) -> None:
         await connection.execute(insert_missing(connection, schema.outbox, "key"), changes.outbox)
 
 
-def insert_missing(connection: AsyncConnection, table: Table, unique: str) -> Any:
-    """INSERT that leaves out rows whose `unique` column is there already."""
+def insert_missing(connection: AsyncConnection, table: Table, *unique: str) -> Any:
+    """INSERT that leaves out rows whose `unique` columns are there already."""
     if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing(index_elements=[unique])
-    return sqlite.insert(table).on_conflict_do_nothing(index_elements=[unique])
+        return postgresql.insert(table).on_conflict_do_nothing(index_elements=[*unique])
+    return sqlite.insert(table).on_conflict_do_nothing(index_elements=[*unique])
 
 
 async def _update_alarms(connection: AsyncConnection, changes: Changes) -> None:

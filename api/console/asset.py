@@ -1,4 +1,4 @@
-"""One asset: every point with its quality and age, the history of the one that was chosen, and its ledger."""
+"""One asset: every point with its quality and age, its commands, the history of the chosen point, and its ledger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from nicegui import ui
 
+from api.console.command_list import CommandSection
 from api.console.frame import Frame
 from api.console.headline import headline
 from api.console.history import History
@@ -95,6 +96,7 @@ class AssetPage:
             with box("asset-head"):
                 self._head()
             self._alarms = AlarmLines(visitor)
+            self._commands = CommandSection(visitor, asset)
             with box("left"), box("points"):
                 with box("line heads"):
                     for key in ("point", "value", "quality", "updated"):
@@ -119,6 +121,7 @@ class AssetPage:
         for line in self._lines:
             line.refresh()
         self._alarms.refresh([row for row in self._frame.alarms or () if row.asset == self.asset.id])
+        self._commands.tick()
         self._history.tick()
 
     async def first(self) -> None:

@@ -19,7 +19,7 @@ from api.session import LANGUAGE_COOKIE
 from facility.clock import from_ms
 from facility.errors import StoreError, TransitionError
 from facility.points import Label
-from facility.words import ALARM_STATES, TICKET_STATES
+from facility.words import ALARM_STATES, COMMAND_STATES, TICKET_STATES
 from rules.rows import NotFoundError
 
 Mood = Literal["positive", "negative", "warning"]
@@ -63,8 +63,11 @@ class Visitor:
         with self.client:
             ui.notify(text, type=mood, position="top", timeout=1500 if mood == "positive" else 6000)
 
-    async def act(self, action: Action, do: Callable[[User], Awaitable[object]]) -> bool:
-        """Carry out what a button asks for, if the user still may; say what became of it. True when it was done."""
+    async def act(self, action: Action, do: Callable[[User], Awaitable[object]], *, done: str = "done") -> bool:
+        """Carry out what a button asks for, if the user still may; say what became of it. True when it was done.
+
+        `done` is the key of the text that says so.
+        """
         try:
             user = await self.deps.gate.user_of(self.token)
             if user is None or not allowed(user, action):
@@ -72,7 +75,8 @@ class Visitor:
                 return False
             await do(user)
         except TransitionError as error:
-            label = ALARM_STATES.get(error.state) or TICKET_STATES.get(error.state)
+            tables = (ALARM_STATES, TICKET_STATES, COMMAND_STATES)
+            label = next((table[error.state] for table in tables if error.state in table), None)
             self.tell(self.say("quicker", state=self.to(label) if label else error.state), "warning")
             return False
         except (ApiError, ValueError, NotFoundError) as error:
@@ -83,7 +87,7 @@ class Visitor:
             return False
         finally:
             self.deps.board.touch()
-        self.tell(self.say("done"), "positive")
+        self.tell(self.say(done), "positive")
         return True
 
 

@@ -28,6 +28,13 @@ def delta(prefix: str, component: str, changed: Status, seconds: float) -> Messa
     return message_of(f"{prefix}/events/rpc", frame)
 
 
+def full(prefix: str, components: Mapping[str, Status], seconds: float) -> Message:
+    """NotifyFullStatus, as a device on a battery says it whenever it wakes."""
+    params = {"ts": round(seconds, 2), **{name: {"id": 0, **status} for name, status in components.items()}}
+    frame = {"src": prefix, "dst": f"{prefix}/events", "method": "NotifyFullStatus", "params": params}
+    return message_of(f"{prefix}/events/rpc", frame)
+
+
 def answer(prefix: str, request: Message, known: Mapping[str, Status]) -> list[Message]:
     """The answer to `<component>.GetStatus`; any other method is refused, as nothing here may be commanded.
 

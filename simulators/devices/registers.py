@@ -190,8 +190,8 @@ def _pack(register: Register, raw: float) -> list[int]:
     if kind in ("float32", "float64"):
         return Mixin.convert_to_registers(float(raw), TYPES[kind], word_order=_order(register))
     number = int(raw)
-    if kind in ("bcd16", "bcd32"):
-        number, kind = int(str(number), 16), "uint16" if kind == "bcd16" else "uint32"
+    if kind.startswith("bcd"):
+        number, kind = int(str(number), 16), f"uint{kind[3:]}"
     elif kind in ("uint8", "int8"):
         number, kind = number & 0xFF, "uint16"
     return Mixin.convert_to_registers(number, TYPES.get(kind, Mixin.DATATYPE.UINT16), word_order=_order(register))
@@ -205,8 +205,7 @@ def _raw(register: Register, value: Value) -> float:
     """The number on the wire, before it becomes words."""
     is_float = register.type.startswith("float")
     if value is None:
-        ones = -1 if register.type.startswith("int") else (1 << 16 * register.words) - 1
-        return max(register.sentinels) if register.sentinels else math.nan if is_float else ones
+        return _nothing(register)
     if isinstance(value, str):
         raise ValueError(f"{register.point}: a text can't be shown as {register.type}")
     if isinstance(value, bool) and register.invert:
@@ -215,6 +214,15 @@ def _raw(register: Register, value: Value) -> float:
         return _reverse(register, int(value))
     raw = (float(value) - register.offset) / register.scale
     return raw if is_float else round(raw)
+
+
+def _nothing(register: Register) -> float:
+    """The raw number that stands for "not available"; all ones where the profile has none."""
+    size = 1 << 16 * register.words
+    if not register.sentinels and register.type.startswith("float"):
+        return math.nan
+    raw = max(register.sentinels, default=size - 1)
+    return raw - size if register.type.startswith("int") and raw >= size / 2 else raw  # 0x8000 is -32768
 
 
 def _reverse(register: Register, canonical: int) -> int:

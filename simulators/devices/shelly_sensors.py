@@ -1,7 +1,7 @@
 """Small Shellies: a relay with a meter (1PM), a leak sensor (Flood), a smoke detector (Plus Smoke).
 
 Each is a few components with a status; it speaks when one of them changes by more than its threshold, and says then
-the change as a delta and the whole status of that component.
+the change as a delta and the whole status of that component. One on a battery also wakes once a day to say all of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from facility.bus import Message
 from facility.readings import Value
-from simulators.devices.gen2 import answer, delta, online, whole
+from simulators.devices.gen2 import answer, delta, full, online, whole
 from simulators.devices.native import rounded
 
 Values = Mapping[str, Value]
@@ -79,11 +79,15 @@ class ShellySensor:
         self.topics: tuple[str, ...] = (f"{prefix}/rpc",)
         self._components, self._rename = components, rename
         self._last: dict[str, dict[str, object]] = {}
+        self._woke = 0.0
         self._up = True
 
-    def hello(self, values: Values, seconds: float) -> list[Message]:  # noqa: ARG002
+    WAKES = 86_400.0
+    """Seconds between two words of a device on a battery at most."""
+
+    def hello(self, values: Values, seconds: float) -> list[Message]:
         """Online, and the whole of every component; the last will of one that is lost."""
-        self._up = self._there(values)
+        self._up, self._woke = self._there(values), seconds
         if not self._up:
             return self.bye()
         self._last = {item.name: item.status(values, self._rename) for item in self._components}
@@ -106,6 +110,9 @@ class ShellySensor:
                 last.update(changed)
                 messages.append(delta(self.prefix, item.name, changed, seconds))
                 messages.append(whole(self.prefix, item.name, now))
+        if BATTERY in self._components and seconds - self._woke >= self.WAKES:
+            self._woke = seconds
+            messages.append(full(self.prefix, self._last, seconds))
         return messages
 
     def asked(self, request: Message, values: Values, seconds: float) -> list[Message]:  # noqa: ARG002

@@ -15,7 +15,7 @@ from facility.points import Register
 _WHOLE = {
     "uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65_535), "int16": (-32_768, 32_767),
     "uint32": (0, 2**32 - 1), "int32": (-(2**31), 2**31 - 1), "uint64": (0, 2**64 - 1), "int64": (-(2**63), 2**63 - 1),
-    "bcd16": (0, 9999), "bcd32": (0, 99_999_999), "bool": (0, 1),
+    "bcd16": (0, 9999), "bcd32": (0, 99_999_999), "bcd64": (0, 10**16 - 1), "bool": (0, 1),
 }  # fmt: skip
 _FLOATS = {"float16": 65_504.0, "float32": 3.4028234663852886e38, "float64": sys.float_info.max}
 Judge = Callable[[float], str]

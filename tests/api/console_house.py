@@ -14,7 +14,10 @@ from api.app import create_app
 from api.deps import COOKIE
 from api.server import serve
 from api.session import LANGUAGE_COOKIE
+from facility.catalog import Catalog
 from facility.clock import SystemClock
+from facility.config import Site
+from facility.presence import STATUS
 from tests.api.house import House, a_house
 from tests.services.browser import DESKTOP, Visit, visit
 
@@ -43,6 +46,7 @@ async def served(house: House, port: int = 0) -> AsyncIterator[str]:
     app = create_app(house.deps)
     work = [
         asyncio.create_task(house.deps.live.run()),
+        asyncio.create_task(house.deps.commander.run()),
         asyncio.create_task(serve(app, port=port, ready=lambda host, at: answered.set_result(f"http://{host}:{at}"))),
     ]
     try:
@@ -57,9 +61,20 @@ async def served(house: House, port: int = 0) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def console_house(folder: Path) -> AsyncIterator[House]:
-    """A house with the machine's own clock, both gateways online."""
-    async with a_house(folder, clock=SystemClock()) as house:  # type: ignore[arg-type]
+async def console_house(folder: Path, *, loaded: tuple[Site, Catalog] | None = None) -> AsyncIterator[House]:
+    """A house with the machine's own clock, both gateways online; each goes on saying what a test said last for it."""
+    async with a_house(folder, loaded=loaded, clock=SystemClock()) as house:  # type: ignore[arg-type]
         for gateway in house.deps.site.gateways:
             await house.status(gateway)
+        telling = asyncio.create_task(_tell(house))
         yield house
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
+
+
+async def _tell(house: House) -> None:
+    while True:
+        await asyncio.sleep(STATUS)
+        for gateway in tuple(house.said):
+            await house.say(gateway)

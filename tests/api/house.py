@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from api.accounts import Accounts
 from api.auth import Passwords, Role
 from api.deps import Deps
@@ -117,6 +119,7 @@ class House:
     simulation: Simulation
     tokens: dict[str, str] = field(default_factory=dict)
     seqs: dict[str, int] = field(default_factory=dict)
+    said: dict[str, Status] = field(default_factory=dict)
 
     def auth(self, role: str) -> dict[str, str]:
         """Headers of a user with this role."""
@@ -141,7 +144,12 @@ class House:
             device.id: DeviceStatus("down", "timeout") if device.id in down else DeviceStatus("up")
             for device in self.deps.site.devices_of(gateway)
         }
-        status = Status(online=online, boot="boot", at=self.clock.ms(), version="1", devices=devices, last_seq=7)
+        self.said[gateway] = Status(online=online, boot="boot", version="1", devices=devices, last_seq=7)
+        await self.say(gateway)
+
+    async def say(self, gateway: str) -> None:
+        """The same word again, now."""
+        status = msgspec.structs.replace(self.said[gateway], at=self.clock.ms())
         await self.bus.publish(status_topic(self.deps.site.id, gateway), encode(status), retain=True)
 
     async def alarm(self, asset: str, rule: Rule, event: str = "raise", *, at: int | None = None) -> str:
@@ -197,13 +205,17 @@ _PREPARED: list[_Prepared] = []
 
 @asynccontextmanager
 async def a_house(
-    folder: Path, *, site_folder: Path | None = None, clock: HeldClock | None = None
+    folder: Path,
+    *,
+    site_folder: Path | None = None,
+    loaded: tuple[Site, Catalog] | None = None,
+    clock: HeldClock | None = None,
 ) -> AsyncIterator[House]:
     """A house with its users (one a role, named after it), nothing published yet, the live cache not running."""
     clock = clock or HeldClock()
     if not _PREPARED:
         _PREPARED.append(await _prepare(folder / "prepared"))
-    site, catalog = load_site(site_folder, env={}) if site_folder else small_site(folder)
+    site, catalog = loaded or (load_site(site_folder, env={}) if site_folder else small_site(folder))
     bus, store = MemoryBus(), MemoryStore(catalog)
     routing = Routing.of(site)
     letters = DeadLetters(":memory:")

@@ -11,6 +11,7 @@ from nicegui import Client
 
 from api import live
 from facility.errors import StoreError
+from facility.presence import SILENT_MS
 from facility.readings import Quality, Sample
 from tests.api.console_house import Console, console_house, served
 from tests.api.house import PASSWORD, a_rule
@@ -106,6 +107,20 @@ async def test_nothing_of_a_gateway_that_is_gone_looks_live(console: Console) ->
         await house.status("gw-2")
         await window.sees(".gateway.good:has-text('2 个网关在线')")
         await window.misses(".gateway:has-text('gw-')")
+
+
+async def test_a_gateway_that_froze_shows_in_a_page_that_stands_open(console: Console) -> None:
+    house = console.house
+    await house.reading("FA-01", "panel.mode", 1, gateway="gw-2")
+    async with console.window() as window:
+        await window.go("/console/")
+        await window.sees('[data-point="FA-01 panel.mode"].live')
+        del house.said["gw-2"]
+        house.deps.live._presence["gw-2"].heard = house.clock.ms() - SILENT_MS
+        await window.sees('[data-point="FA-01 panel.mode"].stale')
+        await window.sees(".gateway.bad:has-text('gw-2 离线')")
+        await house.status("gw-2")
+        await window.sees('[data-point="FA-01 panel.mode"].live')
 
 
 async def test_a_lost_broker_and_lost_records_are_told(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,10 +17,12 @@ from hypothesis import strategies as st
 from api.live import GRACE_S, LiveCache
 from facility.bus import MemoryBus, Message
 from facility.errors import StoreError
+from facility.presence import SILENT_MS, STATUS
 from facility.readings import Quality, Reading, Sample
-from facility.wire import AlarmNotice, Batch, alarms_topic, encode, readings_topic
+from facility.wire import AlarmNotice, Batch, Status, again_topic, alarms_topic, encode, readings_topic, status_topic
 from ingest.memory_store import MemoryStore
 from tests.api.house import NOW, HeldClock, House, a_house, small_site
+from tests.gateway.plant import LoopClock
 
 FLOOR = ("EL-01", "car.floor")
 
@@ -34,6 +40,11 @@ def a_cache(folder: Path, clock: HeldClock | None = None, bus: MemoryBus | None 
 def batch(seq: int, at: int, value: float, *, hist: bool = False, gateway: str = "gw-1") -> Message:
     sample = Sample("EL-01", at, {"car.floor": value})
     return Message(readings_topic("tower", gateway), encode(Batch("b", seq, [sample], hist)))
+
+
+def word(gateway: str = "gw-1", *, online: bool = True, boot: str = "b") -> Message:
+    """A gateway says that it is there, or that it is not."""
+    return Message(status_topic("tower", gateway), encode(Status(online=online, boot=boot)))
 
 
 READINGS = st.lists(
@@ -93,11 +104,11 @@ def test_a_value_gets_stale_after_a_heartbeat_and_three_intervals(folder: Path) 
     quality = []
     for second in (0, 299, 303, 304):
         clock.at = NOW + second * 1000
+        cache.take(word())
         found = cache.reading(*FLOOR)
         assert found is not None
         quality.append(found.quality)
         assert found.value == 3
-        cache.take(Message("fm/v1/tower/gw-1/status", b'{"online": true, "boot": "b"}'))
     assert quality == [Quality.GOOD, Quality.GOOD, Quality.GOOD, Quality.STALE]
 
 
@@ -180,6 +191,121 @@ async def test_without_the_broker_nothing_is_live(tmp_path: Path) -> None:
         assert quality(live, *FLOOR) is Quality.GOOD
 
 
+@contextlib.asynccontextmanager
+async def listening(
+    folder: Path,
+) -> AsyncIterator[tuple[LiveCache, BrokenBus, list[tuple[float, str, dict[str, Any]]]]]:
+    """A cache in the loop's own time with one client of its stream: (second, kind, data) as the client gets them."""
+    site, catalog = small_site(folder)
+    bus, clock = BrokenBus(), LoopClock()
+    live = LiveCache(site, catalog, bus=bus, clock=clock)
+    heard: list[tuple[float, str, dict[str, Any]]] = []
+
+    async def listen() -> None:
+        with live.fanout.subscribe() as client:
+            while True:
+                for item in await client.take():
+                    data = json.loads(item.wire.partition(b"data: ")[2])
+                    heard.append((asyncio.get_running_loop().time(), item.kind, data))
+
+    client = asyncio.create_task(listen())
+    async with running(live):
+        yield live, bus, heard
+    client.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await client
+
+
+async def send(bus: MemoryBus, *messages: Message) -> None:
+    for message in messages:
+        await bus.publish(message.topic, message.payload)
+
+
+@pytest.mark.looptime
+async def test_a_frozen_gateway_makes_its_points_stale_within_three_intervals_and_clients_hear_it(folder: Path) -> None:
+    async with listening(folder) as (live, bus, heard):
+        now, loop = LoopClock(), asyncio.get_running_loop()
+        fire = Sample("FA-01", now.ms(), {"panel.fire": False})
+        await send(bus, word(), word("gw-2"), batch(1, now.ms(), 3))
+        await bus.publish(readings_topic("tower", "gw-2"), encode(Batch("b", 1, [fire])))
+        for _ in range(6):
+            await asyncio.sleep(STATUS)
+            await send(bus, word(), word("gw-2"))
+        frozen, seen = loop.time(), []
+        for _ in range(50):
+            await asyncio.sleep(1.0)
+            if loop.time() % STATUS < 1:
+                await send(bus, word("gw-2"))
+            seen.append((loop.time() - frozen, quality(live, *FLOOR)))
+            assert quality(live, "FA-01", "panel.fire") is Quality.GOOD
+        assert next(second for second, found in seen if found is Quality.STALE) <= SILENT_MS / 1000 + 1
+        assert [second for second, found in seen if found is Quality.GOOD][-1] >= SILENT_MS / 1000
+        told = [(at - frozen, kind, data) for at, kind, data in heard if kind == "stale" or data.get("online") is False]
+        assert [(kind, data.get("gateway", data.get("asset"))) for _, kind, data in told] == [
+            ("gateway", "gw-1"), ("stale", "EL-01"),
+        ]  # fmt: skip
+        assert all(SILENT_MS / 1000 <= second <= SILENT_MS / 1000 + 1 for second, _, _ in told)
+        assert (told[1][2]["stale"], told[1][2]["fresh"]) == (["car.floor"], [])
+
+
+@pytest.mark.looptime
+async def test_a_gateway_that_is_back_is_asked_to_tell_everything_and_clients_hear_what_counts_again(
+    folder: Path,
+) -> None:
+    async with listening(folder) as (live, bus, heard), bus.subscribe(again_topic("tower", "+")) as asked:
+        await send(bus, word(), batch(1, LoopClock().ms(), 3))
+        await asyncio.sleep(1)
+        await send(bus, word(online=False))
+        await asyncio.sleep(1)
+        assert quality(live, *FLOOR) is Quality.STALE
+        while asked.take_nowait():
+            pass
+        await send(bus, word())
+        await asyncio.sleep(1)
+        assert quality(live, *FLOOR) is Quality.GOOD
+        stale = [data for _, kind, data in heard if kind == "stale"]
+        assert [(data["stale"], data["fresh"]) for data in stale] == [(["car.floor"], []), ([], ["car.floor"])]
+        again = asked.take_nowait()
+        assert again is not None
+        assert again.topic == again_topic("tower", "gw-1")
+        assert asked.take_nowait() is None
+
+
+@pytest.mark.looptime
+async def test_a_broker_that_goes_is_told_too_and_everybody_is_asked_afterwards(folder: Path) -> None:
+    async with listening(folder) as (_, bus, heard), bus.subscribe(again_topic("tower", "+")) as asked:
+        await send(bus, word(), batch(1, LoopClock().ms(), 3))
+        await asyncio.sleep(1)
+        while asked.take_nowait():
+            pass
+        bus.there = False
+        await asyncio.sleep(GRACE_S + 2)
+        assert [data["stale"] for _, kind, data in heard if kind == "stale"] == [["car.floor"]]
+        bus.there = True
+        await asyncio.sleep(1)
+        assert [data["fresh"] for _, kind, data in heard if kind == "stale"] == [[], ["car.floor"]]
+        assert [message.topic for _ in range(2) if (message := asked.take_nowait())] == [
+            again_topic("tower", "gw-1"), again_topic("tower", "gw-2"),
+        ]  # fmt: skip
+
+
+@pytest.mark.looptime
+async def test_a_value_that_grows_too_old_by_itself_is_told_once_and_a_new_one_renews_it(folder: Path) -> None:
+    async with listening(folder) as (live, bus, heard):
+        await send(bus, word(), batch(1, LoopClock().ms(), 3))
+        for _ in range(40):
+            await asyncio.sleep(STATUS)
+            await send(bus, word())
+        assert quality(live, *FLOOR) is Quality.STALE
+        (told,) = [(at, data) for at, kind, data in heard if kind == "stale"]
+        assert told[1]["stale"] == ["car.floor"]
+        assert 303 <= told[0] <= 310
+        await send(bus, batch(2, LoopClock().ms(), 4))
+        await asyncio.sleep(STATUS)
+        assert quality(live, *FLOOR) is Quality.GOOD
+        assert sum(kind == "stale" for _, kind, _ in heard) == 1
+
+
 def notice(number: int, version: int = 1) -> Message:
     alarm = AlarmNotice(
         id=f"a{number}", rule="r", asset="EL-01", asset_class="elevator", severity=1, state="unacknowledged",
@@ -245,3 +371,27 @@ async def until(condition) -> None:  # type: ignore[no-untyped-def]
     async with asyncio.timeout(2):
         while not condition():
             await asyncio.sleep(0)
+
+
+def test_a_changed_site_is_taken_over_and_what_stays_keeps_its_values_and_clients(folder: Path) -> None:
+    site, catalog = small_site(folder)
+    cache = LiveCache(site, catalog, bus=MemoryBus(), clock=HeldClock())
+    cache.take(batch(1, NOW, 7.0))
+    with cache.fanout.subscribe() as client:
+        lift = site.assets["EL-01"]
+        assets = {**site.assets, "EL-77": replace(lift, id="EL-77")}
+        cache.adopt(replace(site, assets=assets, devices=()), catalog)
+        found = cache.reading(*FLOOR)
+        assert found
+        assert found.value == 7.0
+        cache.take(
+            Message(readings_topic("tower", "gw-1"), encode(Batch("b", 2, [Sample("EL-77", NOW, {"car.floor": 5.0})])))
+        )
+        assert [reading.asset for reading in cache.latest(["EL-77"])] == ["EL-77"]
+        assert not client.cut
+        cache.adopt(replace(site, assets={"EL-77": assets["EL-77"]}, devices=()), catalog)
+        assert cache.reading(*FLOOR) is None
+        assert cache.latest(["EL-01"]) == []
+        assert [reading.asset for reading in cache.latest()] == ["EL-77"]
+        cache.take(batch(3, NOW + 1, 8.0))
+        assert cache.counts["unknown"] == 1

@@ -20,6 +20,9 @@ WHO = {
     ("post", "/api/v1/alarms/{alarm}/shelve"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/unshelve"): "operator manager admin",
     ("get", "/api/v1/dead-letters"): "admin",
+    ("post", "/api/v1/commands"): "operator manager admin",
+    ("post", "/api/v1/commands/{command}/approve"): "operator manager admin",
+    ("post", "/api/v1/commands/{command}/cancel"): "operator manager admin",
     ("post", "/api/v1/simulation/begin"): "manager admin",
     ("post", "/api/v1/simulation/end"): "manager admin",
     ("post", "/api/v1/simulation/act"): "manager admin",
@@ -32,6 +35,7 @@ BODIES = {
     "begin": {"subject": "EL-01", "fault": "pit_water"},
     "end": {"subject": "EL-01", "fault": "pit_water"},
     "act": {"subject": "EL-01", "act": "none"},
+    "commands": {"asset": "PS-01", "point": "sys.flow", "value": 1, "reason": "test"},
     "login": {"name": "a", "password": "b"},
 }
 
@@ -46,7 +50,7 @@ def body(path: str) -> dict[str, object]:
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
-    url = path.format(asset="EL-01", alarm="a-none", ticket="t-none")
+    url = path.format(asset="EL-01", alarm="a-none", ticket="t-none", command="c-none")
     params = {"asset": "EL-01", "point": "car.floor"} if path.endswith("/history") else {}
     params = {"subject": "EL-01"} if path.endswith("/subject") else params
     json = body(path) if method == "post" else None

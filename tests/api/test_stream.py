@@ -14,6 +14,7 @@ import pytest
 from api.app import create_app
 from api.fanout import Fanout, TooManyClientsError, event
 from api.server import ListenError, serve
+from facility.presence import SILENT_MS
 from facility.wire import AlarmNotice, alarms_topic, encode
 from tests.api.house import NOW, House
 
@@ -108,6 +109,25 @@ async def test_changes_arrive_as_they_happen(house: House, served: Served) -> No
     assert listener.events[0][2] == {"asset": "EL-01", "at": NOW, "values": {"car.floor": 7}, "quality": {}}
     assert listener.events[1][2]["en"] == "Entrapment"
     assert listener.events[1][1]
+    await listener.close()
+
+
+@pytest.mark.slow
+async def test_a_frozen_gateway_is_told_though_nothing_arrives(house: House, served: Served) -> None:
+    await house.reading("FA-01", "panel.mode", 1, gateway="gw-2")
+    listener = Listener(f"{served.url}/api/v1/stream?kinds=gateway,stale", house.auth("viewer"))
+    await asyncio.wait_for(listener.open.wait(), 5)
+    house.clock.forward(SILENT_MS / 1000 + 1)
+    await house.status("gw-1")
+    async with asyncio.timeout(20):
+        while not any(kind == "stale" for kind, _, _ in listener.events):
+            await listener.until(len(listener.events) + 1)
+    told = [(kind, data) for kind, _, data in listener.events if data.get("online") is not True]
+    at = NOW + SILENT_MS + 1_000
+    assert told == [
+        ("gateway", {"gateway": "gw-2", "online": False, "at": at}),
+        ("stale", {"asset": "FA-01", "at": at, "stale": ["panel.mode"], "fresh": []}),
+    ]
     await listener.close()
 
 

@@ -223,3 +223,26 @@ async def test_clients_are_back_after_the_broker_was_killed(
 async def _kill_broker(folder: Path, bus: MqttBus) -> None:
     os.kill(int((folder / "broker.pid").read_text()), signal.SIGKILL)
     await until(lambda: not bus.connected)
+
+
+async def test_whoever_publishes_all_the_time_can_be_stopped(open_bus: Opener, topic: str) -> None:
+    bus = await open_bus("busy")
+    said = 0
+
+    async def publish() -> None:
+        nonlocal said
+        while True:
+            await bus.publish(topic, b"")
+            said += 1
+            await asyncio.sleep(0)
+
+    for number in range(60):
+        task, before = asyncio.create_task(publish()), said
+        await until(lambda before=before, number=number: said >= before + number % 3)  # type: ignore[misc]
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=2)
+        if not done:  # so that it does not outlive the test
+            task.cancel()
+            await asyncio.wait([task], timeout=2)
+        assert done
+        assert task.cancelled()

@@ -1,4 +1,4 @@
-"""One suite for every driver: the same machine over Modbus (a pymodbus server) and over native MQTT."""
+"""One suite for every driver: the same machine over Modbus (a pymodbus server), native MQTT, Sparkplug B."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from gateway.health import State
 from gateway.modbus import ModbusConnection
 from gateway.mqtt import MqttDevice
 from gateway.poller import ModbusPoller
+from gateway.sparkplug import SparkplugNode
+from gateway.sparkplug_points import NodePoints
 from gateway.unit import Unit
+from tests.gateway.edge_node import NODE_PROFILE, PARAMS, EdgeNode
 from tests.gateway.plant import NATIVE, POINTS, POLLED, Box, Recorder, a_device, modbus_server
 from tests.services.waiting import until
 
@@ -32,6 +35,8 @@ class Rig(Protocol):
     """A machine and the driver that reads it."""
 
     driver: Driver
+    gone: Quality
+    """What a point is called whose machine is gone."""
 
     async def show(self, *, volts: float, mode: int, temp: float | None = 20.0) -> None:
         """Let the machine have these values and be heard."""
@@ -44,6 +49,8 @@ class Rig(Protocol):
 
 class ModbusRig:
     """The machine behind a pymodbus server."""
+
+    gone = Quality.COMM
 
     def __init__(self) -> None:
         self.box = Box()
@@ -74,6 +81,8 @@ class ModbusRig:
 class MqttRig:
     """The machine on a bus; it answers nothing, it speaks."""
 
+    gone = Quality.COMM
+
     def __init__(self) -> None:
         self.bus = MemoryBus()
         profile = replace(NATIVE, stale_after=60.0)
@@ -90,10 +99,37 @@ class MqttRig:
         await self.bus.publish("dev/1/online", b"false", retain=True)
 
 
-@pytest.fixture(params=["modbus", "mqtt"])
+class SparkplugRig:
+    """The machine behind an edge node, which is born when it first speaks and after it was gone."""
+
+    gone = Quality.STALE
+
+    def __init__(self) -> None:
+        self.bus = MemoryBus()
+        self.node = EdgeNode(self.bus.publish)
+        self.alive = False
+        points = NodePoints(a_device(profile="node", params=PARAMS), NODE_PROFILE, POINTS)
+        self.driver: Driver = SparkplugNode(("G", "N"), [points], self.bus, SystemClock())
+
+    async def show(self, *, volts: float, mode: int, temp: float | None = 20.0) -> None:
+        words = {0: "off", 1: "on"}.get(mode, "??")
+        values = {"Inputs/Volts": float(volts), "Inputs/Temp": None if temp is None else int(temp), "Mode": words}
+        if not self.alive:
+            self.node.values.update(values)
+            await self.node.birth()
+            self.alive = True
+        else:
+            await self.node.tell(values)
+
+    async def die(self) -> None:
+        await self.bus.publish(self.node.topic("NDEATH"), self.node.will())
+        self.alive = False
+
+
+@pytest.fixture(params=["modbus", "mqtt", "sparkplug"])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
-    if request.param == "mqtt":
-        yield MqttRig()
+    if request.param != "modbus":
+        yield MqttRig() if request.param == "mqtt" else SparkplugRig()
         return
     modbus = ModbusRig()
     await modbus.show(volts=230, mode=1)
@@ -166,7 +202,7 @@ async def test_tells_again_of_a_device_that_is_gone(rig: Rig) -> None:
         rig.driver.again(sink)
         again = [(values, quality) for _, _, values, quality in sink.samples[before:]]
         assert {key for values, _ in again for key in values} == ALL
-        assert all(set(quality.values()) == {Quality.COMM} for _, quality in again)
+        assert all(set(quality.values()) == {rig.gone} for _, quality in again)
 
 
 async def test_a_missing_value_and_an_unknown_state_are_bad_and_have_no_number(rig: Rig) -> None:
@@ -187,8 +223,8 @@ async def test_a_device_that_goes_is_told_once_and_comes_back(rig: Rig) -> None:
         await rig.die()
         await until(lambda: rig.driver.status()["d1"].state == State.DOWN)
         assert rig.driver.status()["d1"].error
-        assert sink.last("M-d1") == dict.fromkeys(ALL, (None, Quality.COMM))
-        assert all(sum(q.get(key) is Quality.COMM for _, _, _, q in sink.samples) == 1 for key in ALL)
+        assert sink.last("M-d1") == dict.fromkeys(ALL, (None, rig.gone))
+        assert all(sum(q.get(key) is rig.gone for _, _, _, q in sink.samples) == 1 for key in ALL)
         await rig.show(volts=230, mode=1)
         await until(lambda: rig.driver.status()["d1"].state == State.UP)
         assert set(sink.last("M-d1").values()) >= {(230, GOOD), (1, GOOD)}

@@ -9,13 +9,29 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from facility.assets import Asset
+from facility.catalog import Catalog
+from facility.classfile import AssetClass
+from facility.points import Kind, Label, Point
 from facility.readings import Quality, Reading
 from facility.settings import ReadingsSettings
 from ingest.duckdb_store import DuckDBStore
 from ingest.influx_store import InfluxStore
 from ingest.memory_store import MemoryStore
-from ingest.store import Bucket, ReadingStore, Totals
-from tests.ingest.building import ASSETS, LIFT, METER, PUMPS, T0, a_delivery, a_notice, a_sample, catalog
+from ingest.store import Bucket, Delivery, ReadingStore, Totals
+from tests.ingest.building import (
+    ASSETS,
+    CLASSES,
+    LIFT,
+    METER,
+    PUMPS,
+    T0,
+    a_batch,
+    a_delivery,
+    a_notice,
+    a_sample,
+    catalog,
+)
 from tests.services.influx import InfluxServer
 
 
@@ -254,3 +270,21 @@ async def test_expiry_forgets_what_is_older(store: ReadingStore) -> None:
     assert [held.value for held in await store.between(LIFT, [], T0, T0 + 9000)] == [3.0, 4.0]
     assert await store.expire(T0 + 30_000) == 2
     assert await store.latest() == []
+
+
+async def test_an_asset_of_a_class_that_comes_later_is_stored_and_found_like_any_other(store: ReadingStore) -> None:
+    await store.write([a_delivery(1, a_sample())])
+    assert len(await store.latest()) == 1
+    label = Label("锅炉", "Boiler")
+    points = {"lit": Point("lit", Kind.DISCRETE, label), "mode": Point("mode", Kind.TEXT, label)}
+    known = catalog()
+    later = Catalog({**known.classes, "boiler": AssetClass("boiler", label, points)}, known.profiles)
+    store.adopt({**ASSETS, "BO-01": Asset("BO-01", "boiler", label)}, later)
+    sample = a_sample("BO-01", T0 + 5000, lit=True, mode="eco")
+    classes = {**CLASSES, "BO-01": "boiler"}
+    result = await store.write([Delivery("gw-1", a_batch(2, sample), classes)])
+    assert (result.readings, result.refused) == (2, ())
+    newest = {(found.asset, found.point): found.value for found in await store.latest()}
+    assert newest == {(LIFT, "car.floor"): 3.0, ("BO-01", "lit"): True, ("BO-01", "mode"): "eco"}
+    assert type(newest["BO-01", "lit"]) is bool
+    assert [found.value for found in await store.between("BO-01", ["mode"], T0, T0 + 9000)] == ["eco"]

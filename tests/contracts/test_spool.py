@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facility.errors import StoreError
-from gateway.file_spool import FileSpool
+from gateway.file_spool import FileSpool, left_behind
 from gateway.spool import OVERHEAD, Entry, MemorySpool, Spool
+from tests.gateway.plant import LoopClock
 
 NAMES = count()
+DAY = 86_400.0
+
+
+class HandClock(LoopClock):
+    """A clock moved by hand; what the calendar says is somebody else's affair."""
+
+    at = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def days(self, days: float) -> None:
+        self.at += days * DAY
 
 
 def an_entry(seq: int, *, boot: str = "b1", readings: int = 10, size: int = 100) -> Entry:
@@ -69,15 +87,172 @@ async def test_a_confirmation_of_another_boot_or_of_nothing_changes_nothing(spoo
 
 @pytest.mark.slow
 async def test_gives_up_the_oldest_when_it_is_full_and_counts_the_readings(spool: Spool) -> None:
-    assert not spool.near_full
+    assert spool.warning == ""
     for seq in range(1, 201):
         await spool.append([an_entry(seq, size=900)])
     assert spool.bytes <= spool.limit
-    assert spool.near_full
+    assert "nearly full" in spool.warning
     left = await numbers(spool)
     assert left[-1] == ("b1", 200)
     assert left == [("b1", seq) for seq in range(left[0][1], 201)]
     assert spool.shed == 10 * (200 - len(left))
+
+
+@pytest.fixture(params=["memory", "file"])
+async def aging(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Spool, HandClock]]:
+    """A queue that keeps batches for ten days, and its clock."""
+    clock = HandClock()
+    found: Spool = MemorySpool(days=10, clock=clock)
+    if request.param == "file":
+        found = FileSpool(tmp_path / "q.sqlite", days=10, clock=clock)
+    await found.open()
+    yield found, clock
+    await found.close()
+
+
+async def test_gives_up_what_has_waited_for_too_long_and_counts_the_readings(aging: tuple[Spool, HandClock]) -> None:
+    spool, clock = aging
+    for seq in range(1, 101):
+        await spool.append([an_entry(seq)])
+    clock.days(5)
+    await spool.append([an_entry(101, readings=3)])
+    assert spool.warning == ""
+    clock.days(5)
+    await spool.append([an_entry(102)])
+    assert (spool.batches, spool.shed) == (102, 0)
+    assert spool.warning == "batches have waited for 10.0 days: they are given up after 10"
+    clock.days(0.001)
+    await spool.append([an_entry(103)])
+    assert await numbers(spool) == [("b1", 101), ("b1", 102), ("b1", 103)]
+    assert (spool.batches, spool.shed, spool.bytes) == (3, 1_000, 3 * (100 + OVERHEAD))
+    clock.days(20)
+    await spool.append([an_entry(104)])
+    assert await numbers(spool) == [("b1", 104)]
+    assert spool.shed == 1_023
+    assert spool.warning == ""
+
+
+async def test_a_clock_that_jumps_gives_up_nothing(aging: tuple[Spool, HandClock]) -> None:
+    spool, _ = aging
+    year = 365 * 86_400_000
+    for seq, jump in enumerate((0, 30 * year, -30 * year, 30 * year), 1):
+        await spool.append([replace(an_entry(seq), at=1_700_000_000_000 + jump)])
+    assert await numbers(spool) == [("b1", seq) for seq in (1, 2, 3, 4)]
+    assert (spool.shed, spool.warning) == (0, "")
+
+
+async def reopened(path: Path, **settings: Any) -> FileSpool:
+    spool = FileSpool(path, **settings)
+    await spool.open()
+    return spool
+
+
+async def test_a_batch_ages_while_its_gateway_runs_over_all_starts_and_not_between(tmp_path: Path) -> None:
+    path, clock = tmp_path / "q.sqlite", HandClock()
+    for seq in (1, 2, 3, 4):
+        spool = await reopened(path, days=10, clock=clock)
+        clock.days(3)
+        await spool.append([an_entry(seq)])
+        await spool.close()
+        clock.at = 1_000.0 + seq  # another boot of the machine: its monotonic clock begins anew
+    spool = await reopened(path, days=10, clock=clock)
+    clock.days(0.9)
+    await spool.append([an_entry(5)])
+    assert spool.batches == 5
+    clock.days(0.2)
+    await spool.append([an_entry(6)])
+    assert await numbers(spool) == [("b1", seq) for seq in (2, 3, 4, 5, 6)]
+    await spool.close()
+
+
+async def test_fewer_days_hold_for_new_batches_and_more_days_for_all(tmp_path: Path) -> None:
+    path, clock = tmp_path / "q.sqlite", HandClock()
+    spool = await reopened(path, days=30, clock=clock)
+    await spool.append([an_entry(1)])
+    await spool.close()
+    spool = await reopened(path, days=2, clock=clock)
+    await spool.append([an_entry(2)])
+    clock.days(20)
+    await spool.append([an_entry(3)])
+    # the second is over its time, but it leaves in order, behind the first
+    assert await numbers(spool) == [("b1", 1), ("b1", 2), ("b1", 3)]
+    await spool.close()
+    spool = await reopened(path, days=90, clock=clock)
+    clock.days(60)
+    await spool.append([an_entry(4)])
+    assert spool.batches == 4
+    await spool.close()
+    spool = await reopened(path, days=2, clock=clock)
+    await spool.append([an_entry(5)])
+    assert await numbers(spool) == [("b1", 4), ("b1", 5)]
+    assert spool.shed == 30
+    await spool.close()
+
+
+async def test_a_lowered_limit_deletes_nothing_and_grows_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "q.sqlite"
+    spool = await reopened(path, limit=1_000_000)
+    await spool.append([an_entry(seq, size=900) for seq in range(1, 501)])
+    await spool.close()
+    spool = await reopened(path, limit=100_000)
+    assert (spool.batches, spool.bytes, spool.shed) == (500, 500_000, 0)
+    assert spool.warning == "the spool holds 0.5 MB, more than the 0.1 MB that it may: it grows no more"
+    for seq in range(501, 601):
+        await spool.append([an_entry(seq, size=900)])
+        assert spool.bytes <= 500_000
+    assert spool.shed == 10 * (600 - spool.batches)
+    left = await numbers(spool)
+    assert left == [("b1", seq) for seq in range(601 - len(left), 601)]
+    # it drains to its limit, and stays there
+    await spool.confirm("b1", [(1, 550)])
+    for seq in range(601, 801):
+        await spool.append([an_entry(seq, size=900)])
+        assert spool.bytes <= 100_000
+    assert "nearly full" in spool.warning
+    await spool.close()
+
+
+async def test_more_at_once_than_fits_keeps_the_newest(spool: Spool) -> None:
+    kept = await spool.append([an_entry(seq, size=900) for seq in range(1, 201)])
+    assert [entry.seq for entry in kept] == list(range(1, 201))
+    assert spool.bytes <= spool.limit
+    assert await numbers(spool) == [("b1", seq) for seq in range(101, 201)]
+    assert spool.shed == 1_000
+
+
+async def test_what_a_gateway_that_is_gone_has_left_behind_is_found(tmp_path: Path) -> None:
+    for name, batches in (("gw-1", 1), ("gw-old", 3), ("gw-empty", 0)):
+        spool = await reopened(tmp_path / f"{name}.sqlite")
+        await spool.append([an_entry(seq) for seq in range(1, batches + 1)])
+        await spool.close()
+    (tmp_path / "notes.sqlite").write_bytes(b"none of ours" * 100)
+    assert left_behind(tmp_path, ["gw-1"]) == [(tmp_path / "gw-old.sqlite", 3)]
+    assert left_behind(tmp_path / "nowhere", []) == []
+    # and it can be taken over under any name
+    (tmp_path / "gw-old.sqlite").rename(tmp_path / "gw-2.sqlite")
+    spool = await reopened(tmp_path / "gw-2.sqlite")
+    assert await numbers(spool) == [("b1", 1), ("b1", 2), ("b1", 3)]
+    await spool.close()
+
+
+async def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "q.sqlite"
+    with closing(sqlite3.connect(path)) as sql:
+        sql.execute(
+            "CREATE TABLE batch (id INTEGER PRIMARY KEY, boot TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,"
+            " readings INTEGER NOT NULL, payload BLOB NOT NULL)"
+        )
+        sql.execute("INSERT INTO batch VALUES (7, 'old', 3, 1700000000000, 10, X'010203')")
+        sql.commit()
+    clock = HandClock()
+    spool = await reopened(path, days=10, clock=clock)
+    clock.days(9)
+    await spool.append([an_entry(1)])
+    assert await numbers(spool) == [("old", 3), ("b1", 1)]
+    clock.days(2)
+    await spool.append([an_entry(2)])
+    assert await numbers(spool) == [("b1", 1), ("b1", 2)]
+    await spool.close()
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ from facility.points import Kind
 from facility.units import UNITS
 
 HERE = Path(__file__).parent
-NAMES = ["overview", "alarms", "elevator", "water_pump", "power", "fire_alarm", "access_control"]
+NAMES = ["overview", "alarms", "elevator", "water_pump", "power", "fire_alarm", "access_control", "gateway"]
 KINDS = {"row", "timeseries", "state-timeline", "stat", "table"}
 
 

@@ -181,6 +181,7 @@ async def test_an_unchanged_value_reaches_the_present_and_a_stale_one_does_not(
     board = api_boards["en/overview.json"]
     for forward in (90, 5):  # then the question comes some seconds after the end of the plot
         house.clock.forward(forward)
+        await house.status("gw-1")
         rows = await last_rows(client, board, NOW + 90_000)
         assert [row["EL-01"] for row in rows[-3:]] == [None, None, 2.5]
     house.clock.forward(3 * 86_400)

@@ -131,7 +131,7 @@ async def pushed(stub: Stub, site: Site, made: dict[str, Json], title: str = "Ca
 async def test_the_first_push_creates_everything(stub: Stub, site: Site, all_boards: dict[str, Json]) -> None:
     done = await pushed(stub, site, all_boards)
     assert {item.how for item in done} == {"created"}
-    assert [item.what for item in done] == ["data source", "data source", "folder"] + ["board"] * 7
+    assert [item.what for item in done] == ["data source", "data source", "folder"] + ["board"] * 8
     assert set(stub.kept["datasources"]) == {"caretaker-readings", "caretaker-api"}
     (folder,) = stub.kept["folders"].values()
     assert folder["title"] == "Caretaker Tower 1"
@@ -204,7 +204,7 @@ def test_the_sources_of_both_kinds_of_influxdb(site: Site) -> None:
 
 def test_build_writes_boards_and_provisioning_without_a_secret(loaded: tuple[Site, Catalog], tmp_path: Path) -> None:
     written = write(*loaded, ("zh", "en"), tmp_path)
-    assert len(written) == 16
+    assert len(written) == 18
     board = json.loads((tmp_path / "dashboards" / "zh" / "overview.json").read_text())
     assert board == boards(*loaded, ("zh",))["zh/overview.json"]
     made = yaml.safe_load((tmp_path / "provisioning" / "datasources" / "caretaker.yaml").read_text())
@@ -219,7 +219,7 @@ def test_build_writes_boards_and_provisioning_without_a_secret(loaded: tuple[Sit
 def test_the_command_builds(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["build", str(SITE), "--out", str(tmp_path), "--language", "en"])
     assert result.exit_code == 0, result.output
-    assert "9 files" in result.output
+    assert "10 files" in result.output
     assert not (tmp_path / "dashboards" / "zh").exists()
 
 

@@ -13,6 +13,7 @@ from tests.facility.golden import (
     ENUM,
     GOOD,
     RANGE,
+    SENSOR,
     SENTINEL,
     G,
     Golden,
@@ -200,11 +201,20 @@ def test_shelly_alarms_and_batteries(catalog: Catalog, name: str, component: str
     assert by_key(topics.values(f"s/status/{component}:0", b'{"id":0,"alarm":true,"mute":false}')) == {
         point: (True, GOOD)
     }
-    power = b'{"id":2,"src":"s","result":{"id":0,"battery":{"V":2.95,"percent":87},"external":{"present":false}}}'
-    assert by_key(topics.values("s/caretaker/rpc", power)) == {
-        "sensor[1].battery": (87, GOOD),
-        "sensor[1].voltage": (2950, GOOD),
-    }
+    power = b'{"id":0,"battery":{"V":2.95,"percent":87},"external":{"present":false}}'
+    battery = {"sensor[1].battery": (87, GOOD), "sensor[1].voltage": (2950, GOOD)}
+    assert by_key(topics.values("s/status/devicepower:0", power)) == battery
+    # a device that has woken tells everything in one frame
+    woken = (
+        b'{"src":"s","dst":"s/events","method":"NotifyFullStatus","params":{"ts":1680962879.62,"ble":{},'
+        b'"devicepower:0":' + power + b',"' + component.encode() + b':0":{"id":0,"alarm":false,"mute":false},'
+        b'"sys":{"mac":"B8D61A8B17CC","time":null,"wakeup_reason":{"boot":"deepsleep_wake"}}}}'
+    )
+    assert by_key(topics.values("s/events/rpc", woken)) == battery | {point: (False, GOOD)}
+    # a component that has vanished is null
+    gone = b'{"src":"s","method":"NotifyStatus","params":{"ts":1.5,"devicepower:0":{"id":0,"battery":null}}}'
+    assert by_key(topics.values("s/events/rpc", gone)) == dict.fromkeys(battery, (None, SENSOR))
+    assert topics.values("s/events/rpc", b'{"src":"s","method":"NotifyEvent","params":{"events":[]}}') is None
 
 
 def test_tasmota_payloads(catalog: Catalog) -> None:

@@ -119,10 +119,13 @@ class Recorder:
     """A sink that keeps everything."""
 
     samples: list[tuple[str, int, dict[str, Value], dict[str, Quality]]] = field(default_factory=list)
+    history: list[tuple[str, int, dict[str, Value], dict[str, Quality]]] = field(default_factory=list)
 
-    def add(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
+    def add(
+        self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality], *, hist: bool = False
+    ) -> None:
         """Keep one sample."""
-        self.samples.append((asset, at, values, quality))
+        (self.history if hist else self.samples).append((asset, at, values, quality))
 
     def last(self, asset: str) -> dict[str, tuple[Value, Quality]]:
         """The newest value and quality of each point of an asset."""
@@ -294,6 +297,7 @@ class FakeLine(ModbusConnection):
             await asyncio.sleep(timeout)
             raise DeviceError(device, "timeout", "no answer")
         await asyncio.sleep(self.takes)
+        self.took = self.takes
         if self.code:
             raise DeviceError(device, "exception", "exception", code=self.code)
         if self.forbidden & set(range(read.address, read.end)):

@@ -141,7 +141,7 @@ class Bench:
         """The gateway starts."""
         book = OverrideBook(self.file)
         book.open()
-        targets = Targets(lambda: self.drivers, self.classes)
+        targets = Targets(lambda: self.drivers, lambda: self.classes)
         self.commander = Commander("s", "gw", targets, bus=self.bus, clock=self.clock, book=book)
         self._task = asyncio.create_task(self.commander.run())
         await asyncio.sleep(0.001)

@@ -71,6 +71,14 @@ def test_the_share_is_that_of_all_intervals_together() -> None:
     assert found.share == pytest.approx(found.seconds(found.cycles[0]) / POINTS["volts"].interval)
 
 
+def test_a_native_device_with_a_silence_that_is_none() -> None:
+    native = {"profile": "native", "params": {"base": "b", "id": "1", "stale_after": "25"}}
+    assert check(a_site(a_device("d1", **native)), a_catalog()) == []
+    native["params"] = {"base": "b", "id": "1", "stale_after": "a day"}
+    (problem,) = check(a_site(a_device("d1", **native)), a_catalog())
+    assert problem == "device d1: param stale_after: 'a day' is no duration, such as 60s or 5m"
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")

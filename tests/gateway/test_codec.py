@@ -171,6 +171,7 @@ def registers(draw: st.DrawFn) -> Register:
         values=draw(st.sampled_from([None, None, {0: 1, 1: 0, 3: 2}])),
         byte_order=draw(orders),
         word_order=draw(orders),
+        encoding=draw(st.sampled_from(["", "", "four_quadrant"])),
         invert=draw(st.booleans()),
     )
 

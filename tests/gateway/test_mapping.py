@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from facility.errors import DecodeError
 from facility.points import Kind, Topic, TopicValue
 from facility.readings import Quality
-from gateway.mapping import MAX_PAYLOAD, TopicMap, at, convert, fill, parse
+from gateway.mapping import MAX_PAYLOAD, TopicMap, at, convert, fill, parse, presence
 from tests.gateway.plant import MODES, NATIVE, POINTS, a_device, a_point
 
 GOOD = Quality.GOOD
@@ -139,6 +139,22 @@ def test_garbage_is_refused_with_a_reason(payload: bytes, reason: str) -> None:
 )
 def test_pointers(pointer: str, value: object) -> None:
     assert at({"a/b": [10, {"c~": 3}]}, pointer) == value
+
+
+def test_behind_a_null_is_nothing() -> None:
+    assert at({"a": None}, "/a/b/c") is None
+    assert at(None, "/a") is None
+
+
+@pytest.mark.parametrize(
+    ("payload", "word"),
+    [
+        ("online", "online"), (" Online\n", "Online"), ('{"state":"online"}', "online"), ("true", "true"), ("", ""),
+        ('{"state":1}', '{"state":1}'), ('{"state"', '{"state"'), ("{}", "{}"), ('["online"]', '["online"]'),
+    ],
+)  # fmt: skip
+def test_the_word_of_an_availability_payload(payload: str, word: str) -> None:
+    assert presence(payload) == word
 
 
 @pytest.mark.parametrize("pointer", ["/x", "/a~1b/2", "/a~1b/-1", "/a~1b/0/1", "/a~1b/x"])

@@ -77,11 +77,11 @@ GARBAGE = [
     (changed(count=b"\x08"), "garbage", "10 asked"),
     (changed(count=b"\xfe"), "garbage", "10 asked"),
     (changed(tid=b"\xee\xee"), "timeout", "no answer"),
-    (changed(unit=b"\x09"), "timeout", "no answer"),
+    (changed(unit=b"\x09"), "garbage", "no answer of unit 1 .*; unit 9 answered instead"),
     (shorter, "garbage", "6 bytes came for 10"),
     (half, "timeout", "no answer"),
     (lambda _: [b"HTTP/1.1 400 Bad Request\r\n\r\n"], "garbage", "no Modbus frame"),
-    (lambda _: [b"\xff" * 300], "timeout", "no answer"),
+    (lambda _: [b"\xff" * 300], "garbage", "no Modbus frame"),
     (lambda _: [], "timeout", "no answer"),
     (lambda _: None, "refused", "closed the connection"),
 ]

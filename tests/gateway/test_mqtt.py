@@ -11,9 +11,10 @@ from dataclasses import replace
 import pytest
 
 from facility.bus import MemoryBus
+from facility.points import Availability, Profile
 from facility.readings import Quality
 from gateway.health import State
-from gateway.mqtt import MqttDevice
+from gateway.mqtt import MqttDevice, stale_after
 from tests.gateway.plant import NATIVE, POINTS, LoopClock, Recorder, a_device
 
 PROFILE = replace(NATIVE, stale_after=30.0)
@@ -21,9 +22,11 @@ SAYS = {"id": 7, "u": 12.0, "t": 20, "e": 1, "mode": "on", "run": True, "alarm":
 
 
 @asynccontextmanager
-async def listening(bus: MemoryBus) -> AsyncIterator[tuple[MqttDevice, Recorder]]:
-    device = a_device(profile="native", params={"base": "dev/1", "id": "7"})
-    driver, sink = MqttDevice(device, PROFILE, POINTS, bus, LoopClock()), Recorder()
+async def listening(
+    bus: MemoryBus, profile: Profile = PROFILE, **params: str
+) -> AsyncIterator[tuple[MqttDevice, Recorder]]:
+    device = a_device(profile="native", params={"base": "dev/1", "id": "7", **params})
+    driver, sink = MqttDevice(device, profile, POINTS, bus, LoopClock()), Recorder()
     task = asyncio.create_task(driver.run(sink))
     await asyncio.sleep(0.01)
     try:
@@ -131,3 +134,48 @@ async def test_an_announced_absence_is_told_at_once_and_ends_with_online() -> No
         await say(bus)
         assert driver.status()["d1"].state == State.UP
         assert sink.last("M-d1")["volts"] == (12.0, Quality.GOOD)
+
+
+PLAIN = Availability("{base}/online", "online", "offline")
+AS_JSON = Availability("{base}/online", '{"state":"online"}', '{"state":"offline"}')
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("availability", [PLAIN, AS_JSON])
+@pytest.mark.parametrize(("on", "off"), [(b"online", b"offline"), (b'{"state":"online"}', b' {"state": "offline"}\n')])
+async def test_availability_is_understood_as_text_and_as_json(
+    availability: Availability, on: bytes, off: bytes
+) -> None:
+    bus = MemoryBus()
+    async with listening(bus, replace(PROFILE, availability=availability)) as (driver, sink):
+        await say(bus)
+        for nothing in (b'{"state":1}', b'{"state":', b"{}", b"\xff", b""):
+            await bus.publish("dev/1/online", nothing)
+            await asyncio.sleep(0.01)
+            assert driver.status()["d1"].state == State.UP
+        await bus.publish("dev/1/online", off, retain=True)
+        await asyncio.sleep(0.01)
+        assert driver.status()["d1"].state == State.DOWN
+        assert "says offline" in driver.status()["d1"].error
+        assert sink.last("M-d1")["volts"] == (None, Quality.COMM)
+        await bus.publish("dev/1/online", on, retain=True)
+        await say(bus)
+        assert driver.status()["d1"].state == State.UP
+
+
+@pytest.mark.looptime
+async def test_a_device_may_have_a_silence_of_its_own() -> None:
+    bus = MemoryBus()
+    async with listening(bus, replace(PROFILE, asks=()), stale_after="25h") as (driver, sink):
+        await say(bus)
+        await asyncio.sleep(24.9 * 3600)
+        assert sink.last("M-d1")["volts"] == (12.0, Quality.GOOD)
+        await asyncio.sleep(0.2 * 3600)
+        assert driver.status()["d1"].error == "silent for 90000 s"
+        assert sink.last("M-d1")["volts"] == (None, Quality.STALE)
+
+
+def test_a_silence_that_is_none() -> None:
+    with pytest.raises(ValueError, match="'soon' is no duration"):
+        stale_after(PROFILE, a_device(params={"stale_after": "soon"}))
+    assert stale_after(PROFILE, a_device()) == PROFILE.stale_after

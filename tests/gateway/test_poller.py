@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from facility.errors import DeviceError
 from facility.points import Kind, Limits, Profile, Register, Table
 from facility.readings import Quality
 from gateway.health import State
@@ -193,3 +194,25 @@ async def test_a_busy_block_is_bad_alone_after_a_while() -> None:
         await asyncio.sleep(3)
         assert sink.last("M-d1")["p1"] == (130, Quality.GOOD)
         assert poller.status()["d1"].state == State.UP
+
+
+@pytest.mark.looptime
+async def test_a_unit_whose_late_answer_may_come_is_not_asked_and_holds_up_nobody() -> None:
+    class Rtu(FakeLine):
+        async def read(self, device: str, unit: int, *rest: object, **more: object) -> bytes:
+            assert self.quarantine(unit) <= 0
+            try:
+                return await super().read(device, unit, *rest, **more)  # type: ignore[arg-type]
+            except DeviceError:
+                self._late[unit] = asyncio.get_running_loop().time() + 3.0
+                raise
+
+    slow = replace(PROFILE, limits=Limits(timeout=3.0))
+    line = Rtu(1)
+    async with polling(line, a_unit(1), a_unit(2, slow)) as (poller, _):
+        await asyncio.sleep(60)
+    assert poller.status()["d2"].state == State.DOWN
+    assert len(line.times(2)) >= 4
+    assert max(two - one for one, two in pairwise(line.times(1))) < 3.0 + 1.1
+    # three time-outs until it counts as down, a few probes, and nothing else
+    assert len(line.times(1)) >= 60 - 3 * len(line.times(2))

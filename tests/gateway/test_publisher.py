@@ -12,7 +12,7 @@ from facility import wire
 from facility.bus import MemoryBus, Message
 from facility.errors import BusError
 from facility.readings import Quality
-from gateway.publisher import BATCH, GATHERED, LINGER, PROBE, WINDOW, Publisher
+from gateway.publisher import BATCH, CROWD, GATHERED, LINGER, PROBE, WINDOW, Publisher
 from gateway.spool import Entry, MemorySpool, Spool
 from tests.gateway.plant import LoopClock
 
@@ -241,6 +241,54 @@ async def test_batches_of_an_earlier_start_go_out_as_history_under_their_own_num
 
 
 @pytest.mark.looptime
+async def test_what_waits_goes_out_under_the_name_that_the_site_has_now() -> None:
+    spool, bus = MemorySpool(), Broker()
+    bus.there = False
+    async with publishing(spool, bus, boot="old") as (publisher, _):
+        await tell(publisher, range(3))
+    bus.there = True
+    renamed = Publisher("another-site", "another-gateway", "new", bus=bus, spool=spool, clock=LoopClock())
+    topic = wire.readings_topic("another-site", "another-gateway")
+    async with bus.subscribe(topic) as heard:
+        running = asyncio.create_task(renamed.run())
+        await asyncio.sleep(5)
+        batches = [wire.decode(wire.Batch, message.payload) for _ in range(3) if (message := heard.take_nowait())]
+        running.cancel()
+        await asyncio.wait([running])
+    assert [(batch.boot, batch.seq, batch.hist) for batch in batches] == [("old", seq, True) for seq in (1, 2, 3)]
+    assert spool.batches == 3
+
+
+@pytest.mark.looptime
+async def test_large_batches_of_history_do_not_crowd_the_way() -> None:
+    class Slow(Broker):
+        """A line of 5 Mbit/s, one after the other, and how much of it is queued."""
+
+        free = 0.0
+        behind = 0.0
+
+        async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+            now = asyncio.get_running_loop().time()
+            if topic == TOPIC and self.there:
+                self.free = max(self.free, now) + len(payload) / 625_000
+                self.behind = max(self.behind, self.free - now)
+                await asyncio.sleep(self.free - now)
+            await super().publish(topic, payload, retain=retain)
+
+    spool, bus = MemorySpool(), Slow()
+    async with publishing(spool, bus) as (publisher, ingest):
+        bus.there = False
+        for value in range(100):
+            publisher.add("A", LoopClock().ms(), {"p": value, "q": "x" * (BATCH - 1_000)}, {})
+            await asyncio.sleep(1)
+        bus.there = True
+        await asyncio.sleep(100)
+    assert ingest.values() == list(range(100))
+    assert spool.batches == 0
+    assert bus.behind < 2 * CROWD / 625_000
+
+
+@pytest.mark.looptime
 async def test_no_more_than_a_window_is_in_flight_and_the_rest_is_told_once() -> None:
     spool, bus = MemorySpool(), Broker()
     async with publishing(spool, bus) as (publisher, ingest):
@@ -303,6 +351,25 @@ async def test_a_spool_that_hangs_does_not_fill_the_memory() -> None:
         assert publisher.shed >= 399 - GATHERED // (BATCH - 1000) - 2
 
 
+class SlowSpool(MemorySpool):
+    """A disk that takes its time."""
+
+    async def append(self, entries: Sequence[Entry]) -> list[Entry]:
+        await asyncio.sleep(0.5)
+        return await super().append(entries)
+
+
+@pytest.mark.looptime
+async def test_finish_waits_for_a_batch_that_is_on_its_way_into_the_spool() -> None:
+    spool = SlowSpool()
+    async with publishing(spool, Broker()) as (publisher, ingest):
+        publisher.add("A", 1, {"p": 1}, {})
+        await asyncio.sleep(LINGER + 0.1)
+        assert not spool.batches
+        assert await publisher.finish(2.0)
+        assert ingest.values() == [1]
+
+
 @pytest.mark.looptime
 async def test_finish_flushes_and_waits_for_the_confirmations() -> None:
     spool, bus = MemorySpool(), Broker()
@@ -314,3 +381,31 @@ async def test_finish_flushes_and_waits_for_the_confirmations() -> None:
         publisher.add("A", 2, {"p": 2}, {})
         assert not await publisher.finish(1.0)
         assert spool.batches == 1
+
+
+@pytest.mark.looptime
+async def test_history_of_a_device_has_batches_of_its_own_that_say_so() -> None:
+    spool = MemorySpool()
+    async with publishing(spool, Broker()) as (publisher, ingest):
+        for value in range(3):
+            publisher.add("A", value, {"p": value}, {}, hist=True)
+            publisher.add("A", 100 + value, {"p": 100 + value}, {})
+        await asyncio.sleep(1)
+        assert [(batch.seq, batch.hist, batch.count) for _, batch in ingest.heard] == [(1, False, 3), (2, True, 3)]
+        assert ingest.values() == [0, 1, 2, 100, 101, 102]
+        assert (publisher.sent, spool.batches) == (6, 0)
+        publisher.add("A", 7, {f"p{number}": "x" * 1000 for number in range(300)} | {"p": 7}, {}, hist=True)
+        await asyncio.sleep(1)
+        assert {batch.hist for _, batch in ingest.heard[2:]} == {True}
+        assert sum(batch.count for _, batch in ingest.heard[2:]) == 301
+
+
+@pytest.mark.looptime
+async def test_history_of_a_device_stays_history_when_it_is_sent_again() -> None:
+    spool = MemorySpool()
+    async with publishing(spool, Broker()) as (publisher, ingest):
+        ingest.awake = False
+        publisher.add("A", 1, {"p": 1}, {}, hist=True)
+        await asyncio.sleep(15)
+        assert len(ingest.heard) >= 2
+        assert {batch.hist for _, batch in ingest.heard} == {True}

@@ -238,7 +238,7 @@ def test_a_device_that_is_not_there_is_told_and_an_existing_table_is_kept(tmp_pa
             ["plc", "--profile", "abb-ats02"],
             "--profile: there is no profile of a Modbus device 'abb-ats02'; did you mean",
         ),
-        (["plc"], "--profile: there is no profile of a Modbus device ''; known: abb-ats022, "),
+        (["plc"], "--profile: there is no profile of a Modbus device ''; known: abb-acs580, "),
         (["plc", "--profile", "uhppoted"], "there is no profile of a Modbus device 'uhppoted'"),
         (["plc:port", "--profile", "abb-ats022"], "plc:port: is no HOST or HOST:PORT"),
         (["plc:99999", "--profile", "abb-ats022"], "plc:99999: is no HOST or HOST:PORT"),

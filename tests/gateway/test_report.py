@@ -142,6 +142,47 @@ def test_what_was_told_is_never_off_by_a_deadband_nor_older_than_a_heartbeat(
                 assert last == value
 
 
+offers = st.tuples(
+    st.one_of(st.integers(-20, 20).map(lambda tenths: tenths / 10), st.none()),
+    st.sampled_from([Quality.SENSOR, Quality.RANGE]),
+)
+
+
+@given(st.lists(st.tuples(offers, st.integers(0, 200_000)), max_size=40), st.sampled_from([0.0, 0.5]))
+def test_single_values_are_never_off_by_a_deadband_nor_older_than_a_heartbeat_when_they_come(
+    steps: list[tuple[tuple[Value, Quality], int]], band: float
+) -> None:
+    report, point, now = PointReport(), a_point("a", deadband=band), START
+    told: tuple[Value, Quality, int] | None = None
+    for (value, why), wait in steps:
+        now += wait
+        quality = Quality.GOOD if value is not None else why
+        if report.offer(point, value, quality, now):
+            # nothing is told without a reason: it is new, it moved, its quality changed, or it was quiet for long
+            if told is not None and now - told[2] < HEARTBEAT and quality is told[1]:
+                assert quality is Quality.GOOD
+                assert value != told[0]
+            told = (value, quality, now)
+        assert told is not None
+        assert told[1] is quality
+        assert now - told[2] < HEARTBEAT
+        if isinstance(value, float) and isinstance(told[0], float):
+            assert abs(value - told[0]) < max(deadband(point), 1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 5_000)), min_size=1, max_size=40))
+def test_counters_and_enums_are_told_exactly_when_they_change(steps: list[tuple[int, int, int]]) -> None:
+    report, now = a_report(), START
+    before: tuple[int, int] | None = None
+    for count, mode, wait in steps:
+        now += wait  # all within one heartbeat
+        change = report.update(words(100, count, mode), now)
+        told = set(change[0]) if change else set()
+        changed = {key for key, new, old in zip("bm", (count, mode), before or (None, None), strict=True) if new != old}
+        assert told & {"b", "m"} == changed
+        before = (count, mode)
+
+
 def test_single_values_follow_the_same_rules() -> None:
     report, point = PointReport(), a_point("a", deadband=0.5)
     assert report.offer(point, 1.0, Quality.GOOD, START)

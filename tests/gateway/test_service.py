@@ -223,7 +223,7 @@ async def test_a_driver_that_breaks_is_told_and_started_again_and_the_others_go_
             return {}
 
     gateway = Gateway(a_site(), "gw", a_catalog(), bus=MemoryBus(), spool=MemorySpool(), clock=LoopClock(), version="1")
-    gateway.drivers = (Broken(),)
+    gateway._drivers.current = (Broken(),)
     running = asyncio.create_task(gateway.run())
     await asyncio.sleep(1)
     assert gateway.crashes == 1

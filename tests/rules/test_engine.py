@@ -302,3 +302,67 @@ def test_a_restart_in_the_middle_loses_and_invents_nothing(story: Any, cut: int)
     after.restore(standing=before.snapshot())
     found += [item for sample in given_samples[cut:] for item in after.on_sample(sample)] + after.on_tick(end)
     assert sorted(told(found)) == sorted(told(wanted))
+
+
+def test_what_nobody_speaks_for_neither_raises_nor_clears_and_counts_again_afterwards() -> None:
+    engine = an_engine(HOT, OVER)
+    engine.on_tick(T0 - 1_000)
+    assert engine.on_sample(a_sample(0, {"drive.motor_temp": 105, "car.overload": False})) == []
+    # the delay of ten seconds has seen six when the gateway goes
+    assert engine.hush("EL-01", ["drive.motor_temp", "car.overload"], T0 + 6_000) == []
+    assert engine.on_tick(T0 + 40_000) == []
+    assert engine.unhush("EL-01", ["drive.motor_temp", "car.overload"], T0 + 41_000) == []
+    assert told(engine.on_tick(T0 + 60_000)) == [("raise", "hot", 45, 0)]
+
+
+def test_an_alarm_stands_while_nobody_speaks_for_it_and_history_then_clears_it() -> None:
+    engine = an_engine(OVER)
+    engine.on_tick(T0 - 1_000)
+    assert told(engine.on_sample(a_sample(0, {"car.overload": True}))) == [("raise", "over", 0, 0)]
+    engine.hush("EL-01", ["car.overload"], T0 + 30_000)
+    assert engine.on_tick(T0 + 120_000) == []
+    # it is told afterwards what happened meanwhile: older than the silence, and none the worse for it
+    assert told(engine.on_sample(a_sample(20, {"car.overload": False}), historical=True)) == [("clear", "over", 20, 20)]
+    assert engine.unhush("EL-01", ["car.overload"], T0 + 121_000) == []
+
+
+def test_a_value_that_was_told_anew_or_grew_old_meanwhile_does_not_come_back() -> None:
+    engine = an_engine(OVER)
+    engine.on_tick(T0 - 1_000)
+    engine.on_sample(a_sample(0, {"car.overload": True}))
+    engine.hush("EL-01", ["car.overload"], T0 + 1_000)
+    assert told(engine.on_sample(a_sample(2, {"car.overload": False}))) == [("clear", "over", 2, 2)]
+    assert engine.unhush("EL-01", ["car.overload"], T0 + 3_000) == []
+    engine.on_sample(a_sample(4, {"car.overload": True}))
+    engine.hush("EL-01", ["car.overload"], T0 + 5_000)
+    engine.on_tick(T0 + 400_000)
+    assert engine.unhush("EL-01", ["car.overload"], T0 + 401_000) == []
+    assert told(engine.on_sample(a_sample(402, {"car.overload": False}))) == [("clear", "over", 402, 402)]
+
+
+def test_the_silence_of_a_gateway_is_not_that_of_a_device() -> None:
+    engine = an_engine(a_rule("no_data", "stale(car.moving)"))
+    engine.on_tick(T0 - 1_000)
+    engine.on_sample(a_sample(0, {"car.moving": False}))
+    assert engine.hush("EL-01", ["car.moving"], T0 + 30_000) == []
+    assert engine.on_tick(T0 + 120_000) == []
+    assert [(item.event, item.asset) for item in engine.on_tick(T0 + 400_000)] == [
+        ("raise", "EL-01"),
+        ("raise", "EL-02"),
+    ]
+
+
+def test_a_window_does_not_count_what_nobody_spoke_for() -> None:
+    engine = an_engine(a_rule("warm", "avg(drive.motor_temp, '1m') > 80"))
+    engine.on_tick(T0 - 1_000)
+    engine.on_sample(a_sample(0, {"drive.motor_temp": 70}))
+    engine.hush("EL-01", ["drive.motor_temp"], T0 + 10_000)
+    engine.on_tick(T0 + 300_000)
+    engine.unhush("EL-01", ["drive.motor_temp"], T0 + 300_000)
+    engine.on_sample(a_sample(301, {"drive.motor_temp": 95}))
+    assert engine.on_tick(T0 + 320_000) == []
+    assert [item.event for second in range(320, 400) for item in engine.on_tick(T0 + second * 1000)] == ["raise"]
+
+
+def test_nobody_misses_an_asset_without_rules() -> None:
+    assert an_engine(OVER).hush("FA-01", ["panel.fire"], T0) == []

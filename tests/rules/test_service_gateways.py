@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from facility import presence
 from facility.assets import GATEWAY_CLASS, Asset
 from facility.bus import MemoryBus
 from facility.config import Site
 from facility.points import Label
 from facility.wire import DeviceStatus, Status, encode, status_topic
-from rules import gateway_health, service
+from rules import service
 from rules.compiled import Rulebook
 from rules.records import Records
 from rules.rows import AlarmRow
@@ -99,7 +100,7 @@ async def test_what_was_said_before_the_start_counts(records: Records, tmp_path:
 async def test_silence_is_noticed_without_any_message(
     records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway_health, "SILENT_MS", 300)
+    monkeypatch.setattr(presence, "SILENT_MS", 300)
     site, bus = watched(tmp_path), MemoryBus()
     async with at_work(site, records, bus=bus, book=shipped(site)) as rules:
         await say(bus, fine())

@@ -12,6 +12,7 @@ from facility.bus import Bus, MemoryBus, Message
 from facility.catalog import Catalog
 from facility.config import Site
 from facility.errors import BusError
+from facility.presence import Presence
 from facility.wire import Batch, Stored, decode, encode, parse_topic, readings_topic, status_topic, stored_topic
 from gateway.service import Gateway, will
 from gateway.spool import MemorySpool
@@ -128,7 +129,7 @@ async def _watch(found: Tower, site: Site, catalog: Catalog, bus: Bus) -> None:
     """Judge readings and what gateways say of themselves by the shipped rules."""
     clock = LoopClock()
     engine = Engine(load_rulebook(site, catalog), site.assets, catalog)
-    health = GatewayHealth(site.id, site.gateways, clock.ms())
+    health = GatewayHealth(site.id, {name: Presence(clock.ms()) for name in site.gateways})
     topics = (readings_topic(site.id, "+"), status_topic(site.id, "+"))
     async with bus.subscribe(*topics, limit=100_000) as messages:
         while True:

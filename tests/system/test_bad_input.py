@@ -17,7 +17,7 @@ from facility.clock import SystemClock
 from facility.readings import Quality, Value
 from facility.wire import MAX_PAYLOAD, Batch, encode, readings_topic
 from gateway import publisher, service
-from gateway.spool import NEAR_FULL
+from gateway.spool import NEAR
 from tests.services.waiting import until
 from tests.system.small_house import GATEWAY, PEER, SITE, SmallHouse, confirmations, confirmed, small_house
 
@@ -199,7 +199,7 @@ async def test_a_full_spool_gives_up_the_oldest_and_rings_all_the_same(small: Sm
     assert seqs[0] > before + 1, "the oldest went"
     assert sorted(set(seqs)) == list(range(min(seqs), max(seqs) + 1)), "and nothing after them"
     assert max(seqs) == small.gateway.status().last_seq
-    assert small.spool.bytes < small.spool.limit * NEAR_FULL
+    assert small.spool.bytes < small.spool.limit * NEAR
 
 
 async def test_a_full_disk_is_told_and_what_memory_holds_is_stored_afterwards(small: SmallHouse) -> None:

@@ -37,6 +37,13 @@ def test_record_and_replay_are_joined() -> None:
     assert caretaker("record", "--help").returncode == 0
 
 
+def test_profile_test_is_joined() -> None:
+    done = caretaker("profile", "test", "facility/profiles/acrel-adw300.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "5 examples, 14 values: all as expected"
+    assert caretaker("profile", "test", "no-such.yaml").returncode == 1
+
+
 def test_every_mistake_is_told_at_once_and_nothing_starts(tmp_path: Path) -> None:
     folder = tmp_path / "site"
     caretaker("init", str(folder))

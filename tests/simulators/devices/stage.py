@@ -13,6 +13,7 @@ from facility.bus import MemoryBus
 from facility.catalog import Catalog
 from facility.config import Site
 from facility.hardware import On
+from facility.presence import Presence
 from facility.readings import Quality, Sample, Value
 from facility.wire import DeviceStatus
 from gateway.service import Gateway
@@ -82,9 +83,12 @@ class Stage:
             Raised(seconds, item.asset, item.rule.id, item.rule.severity) for item in judged if item.event == "raise"
         ]
 
-    def add(self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality]) -> None:
+    def add(
+        self, asset: str, at: int, values: dict[str, Value], quality: dict[str, Quality], *, hist: bool = False
+    ) -> None:
         """The gateway has read something."""
-        self.judge(Sample(asset, at, values, quality))
+        if not hist:
+            self.judge(Sample(asset, at, values, quality))
 
 
 @asynccontextmanager
@@ -116,7 +120,7 @@ async def staged(site: Site, catalog: Catalog, *devices: str, judged: tuple[str,
 async def _tell(stage: Stage, site: str, name: str) -> None:
     """The gateway's status every second, as it tells it of each change, and a tick of the rules."""
     clock = LoopClock()
-    health = GatewayHealth(site, [name], clock.ms())
+    health = GatewayHealth(site, {name: Presence(clock.ms())})
     while True:
         status = wire.encode(stage.gateway.status())
         stage.judge(health.hear(wire.status_topic(site, name), status, clock.ms()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -13,7 +12,6 @@ from facility.catalog import Catalog
 from facility.readings import Quality, Value
 from gateway.health import State
 from simulators.devices.shelly_sensors import FLOOD, RELAY, SMOKE, Component, ShellySensor
-from simulators.models.model import Model
 from simulators.models.rooms.environment import Environment
 from simulators.models.rooms.lighting import Lighting
 from tests.simulators.devices.rig import reading
@@ -99,20 +97,11 @@ def test_an_alarm_is_told_at_once_and_the_battery_by_the_percent(
     assert json.loads(delta.payload)["params"]["devicepower:0"]["battery"]["percent"] == 86
 
 
-MODELS: list[tuple[str, Callable[[], Model]]] = [
-    ("shelly-1pm", lambda: Lighting(Random(1))),
-    ("shelly-flood", lambda: Environment(Random(1))),
-    ("shelly-smoke", lambda: Environment(Random(1))),
-]
-
-
 @pytest.mark.slow
 @pytest.mark.looptime
-@pytest.mark.parametrize(("profile", "make"), MODELS)
-async def test_the_gateway_reads_every_point_and_hears_it_go(
-    catalog: Catalog, profile: str, make: Callable[[], Model]
-) -> None:
-    async with reading(catalog, profile, make(), {"prefix": "s-1"}) as rig:
+async def test_the_gateway_reads_every_point_and_hears_it_go(catalog: Catalog) -> None:
+    profile = "shelly-1pm"
+    async with reading(catalog, profile, Lighting(Random(1)), {"prefix": "s-1"}) as rig:
         known = rig.sink.last("X-01")
         assert set(known) == set(catalog.profiles[profile].points)
         assert {quality for _, quality in known.values()} == {GOOD}
@@ -139,15 +128,33 @@ async def test_a_second_relay_of_an_asset_tells_its_own_circuit(catalog: Catalog
         assert rig.seen("circuit[2].power") == (0, GOOD)
 
 
+@pytest.mark.slow
 @pytest.mark.looptime
-async def test_a_lost_sensor_is_told_by_its_last_will_and_greets_when_it_is_back(catalog: Catalog) -> None:
+@pytest.mark.parametrize("profile", ["shelly-flood", "shelly-smoke"])
+async def test_a_device_that_sleeps_is_there_until_it_misses_its_day(catalog: Catalog, profile: str) -> None:
+    async with reading(catalog, profile, Environment(Random(1)), {"prefix": "s-1"}) as rig:
+        known = rig.sink.last("X-01")
+        assert set(known) == set(catalog.profiles[profile].points)
+        assert {quality for _, quality in known.values()} == {GOOD}
+        await rig.bus.publish("s-1/online", b"false", retain=True)  # off the network, as most of its life
+        await rig.step(50 * 3600, by=600)
+        assert rig.state is State.UP
+        frames = [json.loads(message.payload) for message in rig.said if message.topic == "s-1/events/rpc"]
+        assert [frame["method"] for frame in frames].count("NotifyFullStatus") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.looptime
+async def test_a_lost_sensor_is_stale_after_its_day_and_greets_when_it_is_back(catalog: Catalog) -> None:
     model = Environment(Random(1))
     async with reading(catalog, "shelly-smoke", model, {"prefix": "m-1"}) as rig:
         model.inject("sensor_lost")
-        await rig.step(2)
-        assert rig.state is State.DOWN
-        assert rig.seen("sensor[1].battery") == (None, Quality.COMM)
+        await rig.step(24 * 3600, by=600)
+        assert rig.state is State.UP
         assert [message.payload for message in rig.said if message.topic == "m-1/online"] == [b"true", b"false"]
+        await rig.step(2 * 3600, by=600)
+        assert rig.state is State.DOWN
+        assert rig.seen("sensor[1].battery") == (None, Quality.STALE)
         model.end("sensor_lost")
         await rig.step(1)
         assert rig.state is State.UP

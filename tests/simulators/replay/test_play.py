@@ -178,7 +178,7 @@ def test_everything_that_stands_in_the_way_is_told_before_the_file_is_read(tmp_p
         "--profile: there is no profile 'grundfoss-cim'; did you mean grundfos-cim?",
     ]
     code, output = command(str(tmp_path / "no.csv"), "--profile", "uhppoted", "--port", "0")
-    assert "uhppoted is no Modbus device; known: abb-ats022" in output
+    assert "uhppoted is no Modbus device; known: abb-acs580, abb-ats022" in output
     code, output = command(str(tmp_path / "no.csv"), "--profile", "grundfos-cim", "--port", "0")
     assert (code, output) == (1, f"{tmp_path / 'no.csv'}: can't be opened: No such file or directory\n")
 

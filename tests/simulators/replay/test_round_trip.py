@@ -16,13 +16,13 @@ import pytest
 from typer.testing import CliRunner
 
 import gateway.cli
-from facility.catalog import Catalog, load_catalog
+from facility.catalog import Catalog
 from facility.clock import SystemClock
 from facility.points import Profile
 from simulators.devices.modbus_server import ModbusHost, ModbusUnit
 from simulators.replay.columns import Wishes
 from simulators.replay.service import Replay, prepare
-from tests.simulators.devices.test_modbus_server import model_for
+from tests.simulators.devices.test_modbus_server import PLAYED, model_for
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
@@ -69,7 +69,7 @@ def record(address: str, profile: Profile, out: Path) -> list[dict[str, str]]:
     return [{key: cell for key, cell in row.items() if key != "time"} for row in rows]
 
 
-@pytest.mark.parametrize("name", sorted(key for key, found in load_catalog().profiles.items() if found.registers))
+@pytest.mark.parametrize("name", PLAYED)
 def test_recorded_replayed_and_recorded_again(name: str, tmp_path: Path, catalog: Catalog) -> None:
     profile = catalog.profiles[name]
     points = catalog.classes[profile.asset_class].points
