@@ -5,7 +5,7 @@
 
 BIN := .venv/bin
 
-.PHONY: demo test check bench pictures fault-table services lock clean
+.PHONY: demo test check bench pictures fault-table request-table services lock clean
 
 demo: .venv/runtime.stamp
 	$(BIN)/caretaker demo $(ARGS)
@@ -24,6 +24,9 @@ bench: .venv/dev.stamp services
 
 pictures: .venv/dev.stamp services
 	$(BIN)/python scripts/pictures.py $(ARGS)
+
+request-table: .venv/dev.stamp
+	$(BIN)/python scripts/request_table.py
 
 fault-table: .venv/dev.stamp
 	$(BIN)/python scripts/fault_table.py

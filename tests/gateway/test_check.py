@@ -9,9 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from facility.assets import Line
+from facility.config import load_site
 from facility.points import Limits, Register, Table
 from gateway.check import check, planned
 from gateway.cli import app
+from gateway.lesson_book import open_book
+from gateway.lessons import fingerprint
 from tests.gateway.plant import NATIVE, POINTS, POLLED, a_catalog, a_device, a_site
 
 SITE = """
@@ -109,3 +112,21 @@ def test_plan_tells_what_is_wrong_and_fails(folder: Path) -> None:
     (folder / "devices.yaml").write_text("devices: 7", encoding="utf-8")
     broken = CliRunner().invoke(app, ["plan", str(folder)])
     assert (broken.exit_code, "devices.yaml" in broken.output) == (1, True)
+
+
+@pytest.mark.slow
+def test_plan_shows_what_was_learnt_and_plans_with_it(folder: Path) -> None:
+    site, catalog = load_site(folder)
+    device, profile = site.devices[0], catalog.profiles["fw-lift-1"]
+    book = open_book(site, "gw-1")
+    lessons = book.of("lift-1", fingerprint(device, profile))
+    register = next(item for item in profile.registers if item.point == "drive.motor_temp")
+    lessons.refuse(register, "input 24..24: exception 2, illegal data address", 1_790_000_000_000)
+    lessons.found_firmware("0100")
+    book.save()
+    result = CliRunner().invoke(app, ["plan", str(folder), "--device", "lift-1"])
+    assert result.exit_code == 0, result.output
+    assert "refused: drive.motor_temp, last 2026-09-21 14:13 UTC: input 24..24: exception 2" in result.output
+    assert "not read across: input 24, input 25" in result.output
+    assert "firmware: 0100" in result.output
+    assert "refused" not in CliRunner().invoke(app, ["plan", str(folder), "--device", "lift-2"]).output
