@@ -4,7 +4,7 @@ TCP: a request costs the way there and back and the device's own thinking; a wor
 
 Serial line: every character takes (1 start + 8 data + parity + stop) / baud. A request has 8 characters and its answer
 5 beside the data; before and after each of the two lies a silence of 3.5 characters, 1.75 ms at least above 19,200
-baud (MODBUS over Serial Line V1.02, 2.5.1.1). A word is two characters. At 9,600 baud 8N1 that makes 27 ms for a
+baud (MODBUS over Serial Line V1.02, 2.5.1.1). A word is two characters. At 9,600 baud 8N1 that makes 26 ms for a
 request and 2.1 ms for a word, so a hole of up to 12 words is cheaper to read than to leave out.
 """
 
