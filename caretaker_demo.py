@@ -263,6 +263,11 @@ def _turning(site: Site, catalog: Catalog) -> frozenset[tuple[str, str]]:
 def _rewired(site: Site, ports: Mapping[str, tuple[str, int]]) -> tuple[Device, ...]:
     """The site's devices at the addresses where the simulated hardware really listens."""
     return tuple(
-        dataclasses.replace(device, line=Line(*ports[device.id])) if device.id in ports else device
+        dataclasses.replace(device, line=_simulated(device.line, *ports[device.id])) if device.id in ports else device
         for device in site.devices
     )
+
+
+def _simulated(line: Line, host: str, port: int) -> Line:
+    """The line as it is simulated: a serial port is RTU over TCP."""
+    return dataclasses.replace(line, serial="", host=host, port=port, fallback=None)

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from facility.assets import Framing, Line
 from facility.clock import SystemClock
 from facility.config import Site, load_site
 from facility.duration import seconds
@@ -149,10 +150,10 @@ async def _simulate(wish: _Wish) -> None:
     async with MqttBus(_broker(site), client_id=f"simulation-{site.id}") as bus:
         simulation = Simulation(site, catalog, bus=bus, clock=clock, seed=seed, speed=wish.speed, step=wish.step)
         addresses = await simulation.start(ports=wish.ports.value)
-        units = {device.id: device.unit for device in site.devices}
+        devices = {device.id: device for device in site.devices}
         for number, (device, (host, port)) in enumerate(addresses.items()):
             if number < SHOWN:
-                typer.echo(f"{device}: {host}:{port} unit {units[device]}")
+                typer.echo(f"{device}: {host}:{port} unit {devices[device].unit}{_instead_of(devices[device].line)}")
         if len(addresses) > SHOWN:
             typer.echo(f"... and {len(addresses) - SHOWN} more; {len(addresses)} devices in all")
         await _look_for_broker(bus, site, len(site.devices) - len(addresses))
@@ -171,6 +172,13 @@ def _scenario(path: Path, simulation: Simulation) -> Scenario:
 def _broker(site: Site) -> Broker:
     settings = site.settings.broker
     return Broker(settings.host, settings.port, settings.username, settings.password, settings.tls)
+
+
+def _instead_of(line: Line) -> str:
+    """What the address stands for where it is not that of the site."""
+    if line.serial:
+        return f", RTU over TCP, for the serial port {line.serial}"
+    return ", RTU over TCP" if line.framing is Framing.RTU else ""
 
 
 async def _look_for_broker(bus: MqttBus, site: Site, natives: int) -> None:

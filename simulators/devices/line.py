@@ -3,6 +3,9 @@
 pymodbus answers a request from fields of the connection (`last_pdu`), so that of two requests under way the first would
 be answered under the name of the second. Here every request has a task; those to one unit are dealt with one after the
 other, as a device does, and those to another unit do not wait for them.
+
+A line with the frames of RTU is one of Modbus TCP inside: they are taken off a request and put on an answer at the
+socket. A unit that is not there is silent on it, as on a serial line.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from pymodbus.constants import ExcCodes
+from pymodbus.framer import FramerRTU
 from pymodbus.pdu import ModbusPDU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
@@ -24,6 +28,8 @@ from pymodbus.simulator import SimDevice
 
 from simulators.devices.wire import READS, RESET, Ask, Fate, Reply, Served, Wire, refusal
 
+HEADER = 7
+"""Bytes of a Modbus TCP frame before the function, the last of them the unit."""
 WAITING = 32
 """Requests of one connection that may be under way; a device has no room for more and loses them."""
 _SILENCE = Reply(b"", Fate.DROPPED)
@@ -46,8 +52,9 @@ class Answering(Protocol):
 class Listener(ModbusTcpServer):
     """Listens on a socket that is bound already, for the units behind it."""
 
-    def __init__(self, units: Sequence[Answering], address: tuple[str, int]) -> None:
+    def __init__(self, units: Sequence[Answering], address: tuple[str, int], *, is_rtu: bool = False) -> None:
         super().__init__([unit.device() for unit in units], address=address)
+        self.is_rtu = is_rtu
         self.units: Mapping[int, Answering] = {unit.unit: unit for unit in units}
 
     @property
@@ -71,6 +78,7 @@ class Line(ServerRequestHandler):
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener, None, None, None)  # type: ignore[no-untyped-call]
         self._listener = listener
+        self._decoder = FramerRTU(self.framer.decoder) if listener.is_rtu else self.framer
         self._tasks: set[asyncio.Task[Reply]] = set()
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._before: dict[int, bytes] = {}
@@ -81,7 +89,7 @@ class Line(ServerRequestHandler):
         """Take every whole frame; how many bytes are used up."""
         used = 0
         while used < len(data):
-            length, unit, transaction, body = self.framer.decode(data[used:])
+            length, unit, transaction, body = self._decoder.decode(data[used:])
             if not length:
                 break
             used += length
@@ -107,7 +115,8 @@ class Line(ServerRequestHandler):
             ask = Ask(transaction, number, body[0], request.address, request.count)
         unit = self._listener.units.get(number)
         if unit is None:
-            self._write(refusal(ask, ExcCodes.GATEWAY_NO_RESPONSE))
+            if not self._listener.is_rtu:
+                self._write(refusal(ask, ExcCodes.GATEWAY_NO_RESPONSE))
             return
         unit.served.requests += 1
         if len(self._tasks) >= WAITING:
@@ -167,12 +176,20 @@ class Line(ServerRequestHandler):
         self._rest.clear()
         transport: Any = self.transport
         if transport:
-            transport.write(frame)
+            transport.write(self._framed(frame))
+
+    def _framed(self, frame: bytes) -> bytes:
+        """As it goes over this line; what is no frame goes as it is."""
+        if not self._listener.is_rtu or len(frame) <= HEADER:
+            return frame
+        body = frame[HEADER - 1 :]
+        return body + FramerRTU.compute_CRC(body).to_bytes(2, "big")
 
     async def _drip(self, frame: bytes, each: float) -> bool:
         """Send byte by byte; whether all of them went out."""
         self._rest.clear()
-        rest, sent = bytearray(frame), 0
+        framed = self._framed(frame)
+        rest, sent = bytearray(framed), 0
         self._rest = rest
         while rest:
             transport: Any = self.transport
@@ -181,7 +198,7 @@ class Line(ServerRequestHandler):
             sent += 1
             if rest:
                 await asyncio.sleep(each)
-        return sent == len(frame)
+        return sent == len(framed)
 
     def _reset(self) -> None:
         """RST instead of FIN: lingering for no time at all."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Literal
 
-from facility.assets import Device
+from facility.assets import Device, Framing, Line
 from facility.catalog import Catalog
 from facility.hardware import On, Subject
 from facility.readings import Value
@@ -16,6 +16,18 @@ from simulators.faultfile import repertoire
 from simulators.scenario import Action
 
 Ports = Literal["config", "free"]
+
+
+Place = tuple[str, int, str, bool]
+"""Host, port (0: a free one), serial port, and whether frames are those of RTU."""
+
+
+def _place(line: Line) -> Place:
+    """Where the devices of a line listen. Those of a serial port can't be on it: they are on a free port of this
+    machine, as if a converter stood between."""
+    if line.serial:
+        return "127.0.0.1", 0, line.serial, True
+    return line.host, line.port, "", line.framing is Framing.RTU
 
 
 class ModbusDevices:
@@ -64,12 +76,13 @@ class ModbusDevices:
 
     async def start(self, ports: Ports) -> None:
         """Listen; OSError when a port is taken, and then nothing listens."""
-        places: dict[tuple[str, int], list[Device]] = {}
+        places: dict[Place, list[Device]] = {}
         for device in self._devices:
-            places.setdefault((device.line.host, device.line.port), []).append(device)
+            places.setdefault(_place(device.line), []).append(device)
         try:
-            for (host, port), devices in places.items():
-                server = ModbusHost(host, 0 if ports == "free" else port, [self.units[item.id] for item in devices])
+            for (host, port, _, is_rtu), devices in places.items():
+                units = [self.units[item.id] for item in devices]
+                server = ModbusHost(host, 0 if ports == "free" else port, units, is_rtu=is_rtu)
                 await server.start()
                 self.hosts.update({device.id: server for device in devices})
         except OSError:

@@ -141,10 +141,10 @@ def _not_at_all(key: str, _value: Value) -> None:
 
 
 class ModbusHost:
-    """One TCP listener with the units behind it. Port 0 takes a free one."""
+    """One TCP listener with the units behind it. Port 0 takes a free one. `is_rtu`: with frames of a serial line."""
 
-    def __init__(self, host: str, port: int, units: Iterable[ModbusUnit]) -> None:
-        self.host, self.port = host, port
+    def __init__(self, host: str, port: int, units: Iterable[ModbusUnit], *, is_rtu: bool = False) -> None:
+        self.host, self.port, self.is_rtu = host, port, is_rtu
         self.units = tuple(units)
         self._server: Listener | None = None
         self._held: socket.socket | None = None
@@ -165,7 +165,7 @@ class ModbusHost:
             why = "ports below 1024 are root's" if isinstance(error, PermissionError) else "is the port taken?"
             raise OSError(f"{self.host}:{self.port} can't be listened on: {why} {error}") from error
         self.port = int(bound.getsockname()[1])
-        server = Listener(self.units, (self.host, self.port))
+        server = Listener(self.units, (self.host, self.port), is_rtu=self.is_rtu)
         if not await server.serve(bound):
             bound.close()
             raise OSError(f"{self.host}:{self.port} can't be listened on: is the port taken?")
