@@ -76,7 +76,7 @@ class CommandOut(Shape):
     asked_by: str
     approved_by: str
     state: str = Field(examples=["sent"])
-    step: str = Field(examples=["read_back"])
+    step: str = Field(examples=["reading_back"])
     shown_zh: str
     shown_en: str
     message: str
@@ -91,7 +91,7 @@ class CommandOut(Shape):
 class StepOut(Shape):
     """What a gateway said of a command: `at` by its own clock, `recorded_at` when it was heard."""
 
-    step: str = Field(examples=["written"])
+    step: str = Field(examples=["writing"])
     zh: str
     en: str
     at: datetime

@@ -38,14 +38,17 @@ COMMAND_STATES: Mapping[str, Label] = {
 COMMAND_STEPS: Mapping[str, Label] = {
     "received": Label("网关已收到", "Received"),
     "refused": Label("网关拒绝", "Refused"),
-    "checked": Label("前提已满足", "Conditions met"),
-    "written": Label("已写入", "Written"),
-    "read_back": Label("回读一致", "Read back"),
+    "checking": Label("正在核对前提", "Checking conditions"),
+    "writing": Label("正在写入", "Writing"),
+    "reading_back": Label("正在回读", "Reading back"),
+    "watching": Label("正在等待反馈", "Watching for the feedback"),
+    "undoing": Label("正在撤回", "Taking back"),
     "done": Label("已完成", "Done"),
     "held": Label("已生效，到时恢复", "In force until it reverts"),
     "failed": Label("失败", "Failed"),
     "reverting": Label("正在恢复", "Reverting"),
     "reverted": Label("已恢复原值", "Reverted"),
+    "replaced": Label("已被新命令接替", "Replaced by a newer command"),
     "revert_failed": Label("恢复失败", "Could not be reverted"),
 }
 

@@ -6,7 +6,8 @@
 `edge_paced`: the contiguous map at 5 Hz, that is 100,000 points/s. `edge_all_changing`: every register changes.
 `edge_bare`, `edge_bare_scattered`, `edge_bare_single`: a bare asyncio client with the same requests, no more.
 `edge_per_tag`: a pymodbus client with one request for each value. `thingsboard`: see `bench.edge.thingsboard`.
-`edge_schedule`, `edge_fairness`: see `bench.edge.schedule` and `bench.edge.fairness`.
+`edge_schedule`, `edge_fairness`, `edge_command`: see `bench.edge.schedule`, `bench.edge.fairness` and
+`bench.edge.commands`.
 
 Each is of 20 devices; `_1` and `_200` say another number. `rate` is points per second, `cpu_us` the CPU of the process
 (all threads) per point.
@@ -20,7 +21,7 @@ from functools import partial
 
 import uvloop
 
-from bench.edge import fairness, maps, own, references, schedule, thingsboard
+from bench.edge import commands, fairness, maps, own, references, schedule, thingsboard
 from bench.modbus_plant import plant
 from facility.points import Profile
 
@@ -46,6 +47,7 @@ def run(seconds: float = SECONDS, fleets: Sequence[int] = FLEETS) -> dict[str, f
     with plant(USUAL, 1000, 1) as served:
         found |= _measured("edge_all_changing", lambda: _own(served.ports, maps.contiguous(), seconds))
     found |= _measured("edge_schedule", lambda: schedule.measure(10 * seconds))
+    found |= _measured("edge_command", lambda: commands.measure(round(300 * seconds)))
     found |= _uvloop(lambda: fairness.measure(30 * seconds))
     return found | thingsboard.run(5 * seconds)
 

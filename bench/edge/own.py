@@ -27,9 +27,11 @@ PATIENCE = 60.0
 
 
 @asynccontextmanager
-async def running(site: Site, catalog: Catalog, gateway_id: str = "gw") -> AsyncIterator[Gateway]:
+async def running(
+    site: Site, catalog: Catalog, gateway_id: str = "gw", *, bus: MemoryBus | None = None
+) -> AsyncIterator[Gateway]:
     """A gateway at work on a bus in memory; RuntimeError when it ends with a crash or with unconfirmed batches."""
-    bus = MemoryBus()
+    bus = bus or MemoryBus()
     with tempfile.TemporaryDirectory() as folder:
         spool = FileSpool(Path(folder) / "spool.sqlite")
         gateway = Gateway(site, gateway_id, catalog, bus=bus, spool=spool, clock=SystemClock(), version="bench")

@@ -36,7 +36,7 @@ devices:
   - {id: fire-1, profile: fw-fire-1, asset: FA-01, port: 5024, gateway: gw-2}
 """
 
-WHOLE_WAY = ("received", "checked", "written", "read_back", "done")
+WHOLE_WAY = ("received", "checking", "writing", "reading_back", "done")
 
 
 def commandable_site(folder: Path) -> Path:
@@ -71,7 +71,7 @@ class FakeGateway:
 
     async def tell(self, command: Command, step: str, at: int, *, final: bool = False, message: str = "") -> None:
         """One step of a command."""
-        value = command.value if step in ("written", "read_back") else None
+        value = command.value if step in ("writing", "reading_back") else None
         told = CommandStep(command.id, command.asset, command.point, step, at, value, message, final)
         await self.bus.publish(results_topic(self.site, self.id), encode(told))
 

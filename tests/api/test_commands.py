@@ -100,7 +100,7 @@ async def test_from_the_wish_to_the_last_step(house: House, client: httpx.AsyncC
         expires=now + ARRIVAL_MS, second="", ttl=900.0, reason="夜间试运行",
     )  # fmt: skip
     assert told.count(b"event: command") == 6
-    assert b'"step":"read_back"' in told
+    assert b'"step":"reading_back"' in told
     async with house.deps.records.reading() as connection:
         rows = await connection.execute(select(audit.c.action).where(audit.c.object == row["id"]).order_by(audit.c.id))
         actions = list(rows.scalars())
