@@ -190,5 +190,10 @@ def test_availability_topics(catalog: Catalog, name: str, params: dict[str, str]
 
 def test_devices_that_sleep_may_be_silent_for_a_day_and_others_not(catalog: Catalog) -> None:
     silence = {name: profile.stale_after for name, profile in catalog.profiles.items() if profile.protocol == "mqtt"}
-    assert {name for name, seconds in silence.items() if seconds == 90_000} == {"shelly-flood", "shelly-smoke"}
-    assert all(seconds <= 10_800 for name, seconds in silence.items() if not name.startswith("shelly-"))
+    asleep = {
+        "shelly-flood",
+        "shelly-smoke",
+        *(f"zigbee2mqtt-{kind}" for kind in ("climate", "contact", "leak", "smoke")),
+    }
+    assert {name for name, seconds in silence.items() if seconds == 90_000} == asleep
+    assert all(seconds <= 900 for name, seconds in silence.items() if name not in asleep)
