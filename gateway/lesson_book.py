@@ -1,13 +1,11 @@
 """LessonBook: what the devices of one gateway were found to refuse, kept in a JSON file from start to start.
 
-The file is written whole beside the old one and put in its place, so that a crash leaves one of the two. A file that
-can't be understood is put aside under another name, named in `problem`, and learning begins anew: nothing is lost but
-some requests.
+A file that can't be understood is put aside and named in `problem`, and learning begins anew: nothing is lost but some
+requests (see kept_file.py).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,10 +13,8 @@ import msgspec
 
 from facility.config import Site
 from facility.points import Table
+from gateway import kept_file
 from gateway.lessons import AGE_MS, RETRY_MS, Lessons, Refusal
-
-MAX_FILE = 10_000_000
-"""Bytes; a longer file is none of ours."""
 
 
 class _Cut(msgspec.Struct):
@@ -55,18 +51,8 @@ class LessonBook:
 
     def open(self) -> None:
         """Read the file, if there is one."""
-        if self.path is None or not self.path.exists():
-            return
-        try:
-            if self.path.stat().st_size > MAX_FILE:
-                raise msgspec.DecodeError(f"more than {MAX_FILE} bytes")
-            self._kept = msgspec.json.decode(self.path.read_bytes(), type=dict[str, _Device])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            aside = self.path.with_name(f"{self.path.name}.damaged")
-            self.path.replace(aside)
-            self.problem = f"{self.path.name} was damaged ({error}) and is kept as {aside.name}"
-        except OSError as error:
-            self.problem = f"{self.path} can't be read: {error.strerror}"
+        kept, self.problem = kept_file.load(self.path, dict[str, _Device])
+        self._kept = kept or {}
 
     def of(self, device: str, fingerprint: str) -> Lessons:
         """The lessons of a device; none where they were learnt of another map or address."""
@@ -102,21 +88,12 @@ class LessonBook:
         for lessons in self._lessons.values():
             lessons.changed = False
         self._kept.update({name: _plain(lessons) for name, lessons in self._lessons.items()})
-        return msgspec.json.format(msgspec.json.encode(_worth_keeping(self._kept)), indent=1) + b"\n"
+        return kept_file.dump(_worth_keeping(self._kept))
 
     def write(self, text: bytes) -> None:
         """Put it on disk; may be called from another thread than the rest."""
-        if self.path is None:
-            return
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.path.with_name(f"{self.path.name}.new")
-            fresh.write_bytes(text)
-            os.replace(fresh, self.path)
-        except OSError as error:
-            self.problem = f"what was learnt can't be written to {self.path}: {error.strerror}"
-        else:
-            self.problem = ""
+        problem = kept_file.replace(self.path, text)
+        self.problem = f"what was learnt {problem}" if problem else ""
 
 
 def open_book(site: Site, gateway: str) -> LessonBook:

@@ -1,9 +1,8 @@
 """OverrideBook: what has to be put back, and the commands told already, in a JSON file from start to start.
 
 A command is entered before it is written to the device, so that one that a crash interrupts is known at the next start,
-whatever became of it. An entry goes when nothing is to be put back any more. The file is written whole beside the old
-one, brought to the disk, and put in its place, so that a crash or a power cut leaves one of the two. A file that can't
-be understood is put aside under another name and named in `problem`.
+whatever became of it. An entry goes when nothing is to be put back any more. The file is brought to the disk whole (see
+kept_file.py); one that can't be understood is put aside and named in `problem`.
 
 The newest ids of commands are remembered, on the disk while the command could still be carried out (until it expires);
 so a command that is delivered twice, a restart in between included, is carried out once.
@@ -11,7 +10,6 @@ so a command that is delivered twice, a restart in between included, is carried 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +19,8 @@ from facility.config import Site
 from facility.points import Table
 from facility.readings import Value
 from facility.wire import Command, CommandStep
+from gateway import kept_file
 
-MAX_FILE = 50_000_000
-"""Bytes; a longer file is none of ours."""
 REMEMBERED = 4096
 """Ids of commands."""
 DIRECTORY = "data/overrides"
@@ -71,22 +68,10 @@ class OverrideBook:
 
     def open(self) -> None:
         """Read the file, if there is one."""
-        if self.path is None or not self.path.exists():
-            return
-        try:
-            if self.path.stat().st_size > MAX_FILE:
-                raise msgspec.DecodeError(f"more than {MAX_FILE} bytes")
-            found = msgspec.json.decode(self.path.read_bytes(), type=_File)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            aside = self.path.with_name(f"{self.path.name}.damaged")
-            self.path.replace(aside)
-            self.problem = (
-                f"{self.path.name} was damaged ({error}) and is kept as {aside.name}: "
-                "what commands have changed is not put back by itself"
-            )
-        except OSError as error:
-            self.problem = f"{self.path} can't be read: {error.strerror}"
-        else:
+        found, problem = kept_file.load(self.path, _File)
+        if problem:
+            self.problem = f"{problem}: what commands have changed is not put back by itself"
+        if found:
             self._overrides = {entry.command.id: entry for entry in found.overrides}
             self._told = {told.step.id: told for told in found.told}
 
@@ -136,26 +121,14 @@ class OverrideBook:
     def dump(self, now: int) -> bytes:
         """All of it as it is now; ids that have expired are left out."""
         told = [item for item in self._told.values() if item.expires > now or item.step.id in self._overrides]
-        return msgspec.json.format(msgspec.json.encode(_File(list(self._overrides.values()), told)), indent=1) + b"\n"
+        return kept_file.dump(_File(list(self._overrides.values()), told))
 
     def write(self, data: bytes) -> bool:
         """Bring what was dumped to the disk; False (and `problem` says why) when that refuses. May be run in a thread,
         one at a time."""
-        if self.path is None:
-            return True
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.path.with_name(f"{self.path.name}.new")
-            with fresh.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(fresh, self.path)
-        except OSError as error:
-            self.problem = f"overrides can't be written to {self.path}: {error.strerror}"
-            return False
-        self.problem = ""
-        return True
+        problem = kept_file.replace(self.path, data, sync=True)
+        self.problem = f"overrides {problem}" if problem else ""
+        return not problem
 
     def _forget(self, now: int) -> None:
         """Forget the oldest id; one that could not be carried out any more, where there is such."""

@@ -432,7 +432,7 @@ async def test_a_damaged_file_is_put_aside_and_told(tmp_path: Path) -> None:
     (tmp_path / "gw.json").write_text('{"overrides": [{"command"')
     async with a_bench(tmp_path / "gw.json") as bench:
         assert "gw.json was damaged" in bench.commander.book.problem
-        assert (tmp_path / "gw.json.damaged").exists()
+        assert (tmp_path / "gw.json.damaged1").exists()
         assert (await bench.do("setting", 60.0)).step == "done"
 
 

@@ -238,7 +238,7 @@ def test_a_damaged_book_is_put_aside_and_named(tmp_path: Path, content: str) -> 
     book = LessonBook(path)
     book.open()
     assert "gw.json was damaged" in book.problem
-    assert (tmp_path / "gw.json.damaged").exists()
+    assert (tmp_path / "gw.json.damaged1").exists()
     assert not book.of("d1", "x")
 
 

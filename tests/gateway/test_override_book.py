@@ -9,7 +9,7 @@ import pytest
 
 from facility.points import Table
 from facility.wire import Command, CommandStep
-from gateway import override_book
+from gateway import kept_file
 from gateway.override_book import REMEMBERED, Override, OverrideBook, open_overrides
 from tests.gateway.plant import a_device, a_site
 
@@ -69,12 +69,12 @@ def test_damage_is_put_aside(tmp_path: Path, data: bytes) -> None:
     book = OverrideBook(tmp_path / "gw.json")
     book.open()
     assert list(book) == []
-    assert "is kept as gw.json.damaged" in book.problem
-    assert (tmp_path / "gw.json.damaged").read_bytes() == data
+    assert "is kept as gw.json.damaged1" in book.problem
+    assert (tmp_path / "gw.json.damaged1").read_bytes() == data
 
 
 def test_a_file_that_is_far_too_long_is_none_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(override_book, "MAX_FILE", 10)
+    monkeypatch.setattr(kept_file, "MAX_FILE", 10)
     (tmp_path / "gw.json").write_bytes(b" " * 11)
     book = OverrideBook(tmp_path / "gw.json")
     book.open()
