@@ -10,6 +10,7 @@ What was stepped over is kept in words: when no answer comes, it tells why.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _WRITES = frozenset({5, 6, 15, 16})
 _HEADER = 6
@@ -27,8 +28,7 @@ class Asked:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """`frame` is the answer, or its beginning; `fault` why none can come any more; `seen` what came instead of it."""
 
     frame: bytes = b""

@@ -21,6 +21,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
@@ -62,6 +63,7 @@ MEANING = {
     11: "gateway target failed to respond",
 }
 """Modbus exception codes."""
+_FUNCTIONS = {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}
 REFUSALS = frozenset({1, 2, 3})
 """Codes of a device that does not have what it was asked for."""
 DEAD = frozenset({10, 11})
@@ -163,17 +165,19 @@ class ModbusConnection:
         code), garbage.
         """
         request = _REQUESTS[read.table](address=read.address, count=read.count, dev_id=unit)
-        response = await self._exchange(device, request, timeout, quiet=quiet, urgent=urgent)
+        asked = _asked_to_read(unit, read.table, read.count)
+        response = await self._exchange(device, request, asked, timeout, quiet=quiet, urgent=urgent)
         if response.isError():
             raise _exception(device, response, f"{read.table} {read.address}..{read.end - 1}")
-        if not isinstance(response, _Bytes) or response.said != read.size or len(response.raw) != read.size:
-            got = len(response.raw) if isinstance(response, _Bytes) else 0
-            raise DeviceError(device, "garbage", f"{got} bytes came for {read.size} asked")
-        return response.raw
+        raw = response.raw if isinstance(response, _Bytes) else b""
+        if len(raw) + 1 != asked.size or getattr(response, "said", -1) != len(raw):
+            raise DeviceError(device, "garbage", f"{len(raw)} bytes came for {read.size} asked")
+        return raw
 
     async def write(self, device: str, unit: int, write: Write, timeout: float, *, quiet: float = 0.0) -> None:
         """Write before any poll; returns when the device has confirmed. DeviceError as for `read`."""
-        response = await self._exchange(device, _request(unit, write), timeout, quiet=quiet, urgent=True)
+        request = _request(unit, write)
+        response = await self._exchange(device, request, _asked_to_write(request), timeout, quiet=quiet, urgent=True)
         if response.isError():
             raise _exception(device, response, f"writing {write.table} {write.address}")
         if response.address != write.address:
@@ -186,17 +190,19 @@ class ModbusConnection:
             client.close()
 
     async def _exchange(
-        self, device: str, request: ModbusPDU, timeout: float, *, quiet: float, urgent: bool
+        self, device: str, request: ModbusPDU, asked: Asked, timeout: float, *, quiet: float, urgent: bool
     ) -> ModbusPDU:
-        await self._take(request.dev_id, urgent=urgent)
+        if self._late or not self._turn.seize():
+            await self._take(request.dev_id, urgent=urgent)
         loop = asyncio.get_running_loop()
         try:
-            wait = self._quiet_from + max(quiet, self._quiet) - loop.time()
+            began = loop.time()
+            wait = self._quiet_from + max(quiet, self._quiet) - began
             if wait > 0:
                 await asyncio.sleep(wait)
-            began = loop.time()
+                began = loop.time()
             try:
-                return await self._ask(device, request, timeout)
+                return await self._ask(device, request, asked, timeout)
             finally:
                 self._quiet_from = loop.time()
                 self.took = self._quiet_from - began
@@ -213,12 +219,12 @@ class ModbusConnection:
                 return
             self._turn.release()
 
-    async def _ask(self, device: str, request: ModbusPDU, timeout: float) -> ModbusPDU:
+    async def _ask(self, device: str, request: ModbusPDU, asked: Asked, timeout: float) -> ModbusPDU:
         client = self._client if self.connected else None
         if client is None:
             client = await self._connect(device, timeout)
         client.ctx.comm_params.timeout_connect = timeout
-        self._asked, self._came, self._seen = _asked(request), 0, ""
+        self._asked, self._came, self._seen = asked, 0, ""
         self._asking, answered = True, False
         try:
             response: ModbusPDU = await client.execute(False, request)
@@ -307,15 +313,17 @@ def _exception(device: str, response: ModbusPDU, place: str) -> DeviceError:
     return DeviceError(device, "exception", f"{place}: exception {code}, {MEANING.get(code, 'unknown')}", code=code)
 
 
-def _asked(request: ModbusPDU) -> Asked:
-    """What the answer to a request must look like."""
-    unit, function, cells = request.dev_id, request.function_code, request.encode()
-    if function in (15, 16):
-        return Asked(unit, function, cells[:4], 4)
-    if function in (5, 6):
-        return Asked(unit, function, cells[:2], 4)
-    size = (request.count + 7) // 8 if function in (1, 2) else 2 * request.count
-    return Asked(unit, function, bytes([size & 0xFF]), size + 1)
+@lru_cache(maxsize=4096)
+def _asked_to_read(unit: int, table: Table, count: int) -> Asked:
+    """What the answer to a read must look like."""
+    size = (count + 7) // 8 if table.is_bits else 2 * count
+    return Asked(unit, _FUNCTIONS[table], bytes([size & 0xFF]), size + 1)
+
+
+def _asked_to_write(request: ModbusPDU) -> Asked:
+    """What the answer to a write must look like: its address, and its value or how many there were."""
+    function, cells = request.function_code, request.encode()
+    return Asked(request.dev_id, function, cells[: 4 if function in (15, 16) else 2], 4)
 
 
 def _request(unit: int, write: Write) -> ModbusPDU:

@@ -22,10 +22,16 @@ class Turn:
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._polls: deque[asyncio.Future[None]] = deque()
 
+    def seize(self) -> bool:
+        """Take the turn if it is free; whether it was."""
+        if self._taken:
+            return False
+        self._taken = True
+        return True
+
     async def take(self, *, urgent: bool = False) -> None:
         """Wait for the turn."""
-        if not self._taken:
-            self._taken = True
+        if self.seize():
             return
         queue = self._urgent if urgent else self._polls
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""How long a command takes while every device is polled flat out: from its message to the step that ends it.
+"""How long a command takes while every device is polled: from its message to the step that ends it.
 
 `p50_ms`, `p99_ms`, `max_ms`: from publishing the command (MQTT topic, a bus in memory) until the gateway tells `done`:
 the value from before read and brought to the disk, the new one written and read back. `write_p99_ms`: until the step
@@ -38,11 +38,11 @@ def _profile() -> Profile:
     return replace(found, registers=tuple(registers))
 
 
-async def measure(commands: int = COMMANDS) -> dict[str, float]:
-    """Give so many commands."""
+async def measure(interval: float, commands: int = COMMANDS) -> dict[str, float]:
+    """Give so many commands while every point is wanted every `interval` seconds."""
     bus, profile = MemoryBus(), _profile()
     with plant(DEVICES, REGISTERS, 10) as served:
-        site, catalog = maps.site_of(maps.devices_at(served.ports), profile, 0.001)
+        site, catalog = maps.site_of(maps.devices_at(served.ports), profile, interval)
         async with (
             own.running(site, catalog, bus=bus) as gateway,
             bus.subscribe(wire.results_topic(site.id, "gw")) as results,
