@@ -6,8 +6,8 @@
 `edge_paced`: the contiguous map at 5 Hz, that is 100,000 points/s. `edge_all_changing`: every register changes.
 `edge_bare`, `edge_bare_scattered`, `edge_bare_single`: a bare asyncio client with the same requests, no more.
 `edge_per_tag`: a pymodbus client with one request for each value. `thingsboard`: see `bench.edge.thingsboard`.
-`edge_command` (at 100,000 points/s), `edge_command_flat_out`, `edge_schedule`, `edge_fairness`: see `bench.edge.commands`,
-`bench.edge.schedule` and `bench.edge.fairness`.
+`edge_command` (at 100,000 points/s), `edge_command_flat_out`: see `bench.edge.commands`. `edge_schedule`,
+`edge_fairness`: see the modules of that name.
 
 Each is of 20 devices; `_1` and `_200` say another number. `rate` is points per second, `cpu_us` the CPU of the process
 (all threads) per point.
