@@ -21,6 +21,7 @@ from facility.units import symbol
 from gateway.modbus import DEAD, REFUSALS, ModbusConnection
 from gateway.planner import Read
 from gateway.record import ILLEGAL_FUNCTION, Answer, DeviceReader
+from gateway.transport import UnreachableError
 
 PATIENCE = 3
 """Requests without an answer until a device that has said nothing is left alone."""
@@ -202,7 +203,7 @@ def cause(error: DeviceError, unit: int) -> str:
         return (
             "what answers is no Modbus TCP, or answers another question: the port, or RTU behind a plain serial server"
         )
-    if error.kind == "timeout" and not isinstance(behind, TimeoutError):
+    if error.kind == "timeout" and not isinstance(behind, UnreachableError):
         return f"connected, but unit {unit} says nothing: unit id, wiring or baud rate behind it; try --all-units 1-247"
     if error.kind == "timeout":
         return "nothing answers at this address: the address, the cable, the power, or a firewall in between"

@@ -25,6 +25,7 @@ from gateway.modbus import ModbusConnection
 from gateway.probe import PATIENCE, Probed, Row, cause, distinct, first_register, lines, probe
 from gateway.probe_cli import app
 from gateway.record import DeviceReader
+from gateway.transport import UnreachableError
 from simulators.devices.modbus_server import ModbusHost, ModbusUnit
 from tests.gateway.plant import (
     MODES,
@@ -195,7 +196,7 @@ async def test_each_cause_has_its_name(reply: Reply | None, host: str, words: st
 
 def test_a_host_that_drops_everything_and_a_network_that_is_not_there() -> None:
     dropped = DeviceError("d", "timeout", "1.2.3.4:502 accepts no connection")
-    dropped.__cause__ = TimeoutError()
+    dropped.__cause__ = UnreachableError("timeout", "accepts no connection")
     assert "nothing answers at this address" in cause(dropped, 1)
     assert "no way to the host" in cause(DeviceError("d", "refused", "no connection: No route to host"), 1)
 
