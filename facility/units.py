@@ -78,6 +78,7 @@ _TABLE = (
     Unit("{floor}", "floor", 1.0, 0.0, ""),
     Unit("dB[mW]", "signal", 1.0, 0.0, "dBm"),
     Unit("B", "data", 1.0, 0.0, "B"),
+    Unit("MB", "data", 1_000_000.0, 0.0, "MB"),
     Unit("kbit/s", "data rate", 1000.0, 0.0, "kbit/s"),
     Unit("lx", "illuminance", 1.0, 0.0, "lx"),
 )

@@ -93,7 +93,7 @@ class SelfWatch:
 def _of_process(process: Process) -> Iterable[tuple[str, Value]]:
     yield "gw.uptime", int(process.uptime)
     yield "gw.cpu", round(process.cpu, 1)
-    yield "gw.memory", process.memory
+    yield "gw.memory", round(process.memory / 1e6, 1)
     yield "gw.disk_free", process.disk_free
     yield "gw.poll_late", round(process.late * 1000, 1)
 
