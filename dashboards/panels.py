@@ -24,7 +24,8 @@ _UNITS = {
     "W.h": "watth", "kW.h": "kwatth", "Hz": "hertz", "/min": "rotrpm", "Cel": "celsius", "K": "kelvin",
     "Pa": "pressurepa", "kPa": "pressurekpa", "bar": "pressurebar", "m/s": "velocityms", "mm": "lengthmm",
     "m": "lengthm", "m3": "m3", "L": "litre", "kg": "masskg", "%": "percent", "ms": "ms", "s": "s", "min": "m",
-    "h": "h", "d": "d", "deg": "degree", "Ohm": "ohm", "[ppm]": "ppm", "[pH]": "pH", "dB[mW]": "dBm", "B": "bytes", "MB": "decmbytes",
+    "h": "h", "d": "d", "deg": "degree", "Ohm": "ohm", "[ppm]": "ppm", "[pH]": "pH", "dB[mW]": "dBm",
+    "B": "bytes", "MB": "decmbytes",
     "1": "none", "{count}": "none", "{floor}": "none", "": "none",
 }  # fmt: skip
 
