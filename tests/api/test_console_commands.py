@@ -82,8 +82,8 @@ async def test_a_number_is_confirmed_sent_and_told_step_by_step(plant: Plant) ->
             "operator 下发",
             "15 分钟后恢复",
             "夜间试运行",
-            "已写入 · 60 %",
-            "回读一致",
+            "正在写入 · 60 %",
+            "正在回读",
         ):
             assert words in card
         assert not window.complaints
