@@ -32,6 +32,9 @@ RECONNECT_S = 3.0
 HISTORY = 200
 """Messages kept for a browser that comes back in time."""
 
+PATIENCE_S = 15.0
+"""How long a page may take to be put together; on a busy machine that is more than the library's 3 s."""
+
 
 def mount_console(app: FastAPI, deps: Deps) -> None:
     """Put the console into the application. NiceGUI is one per process: a later mount takes the place of an earlier."""
@@ -74,22 +77,22 @@ def _files(app: FastAPI, deps: Deps) -> None:
 
 
 def _pages(deps: Deps) -> None:
-    @ui.page("/")
+    @ui.page("/", response_timeout=PATIENCE_S)
     async def wall(request: Request) -> None:
         await wall_page(_enter(request, deps))
 
-    @ui.page("/alarms")
+    @ui.page("/alarms", response_timeout=PATIENCE_S)
     async def alarms(request: Request, alarm: Annotated[str, Query(max_length=64)] = "") -> None:
         await alarms_page(_enter(request, deps), alarm)
 
-    @ui.page("/tickets")
+    @ui.page("/tickets", response_timeout=PATIENCE_S)
     async def tickets(request: Request) -> None:
         await tickets_page(_enter(request, deps))
 
     if deps.hardware is not None:
         control = deps.hardware
 
-        @ui.page("/hardware")
+        @ui.page("/hardware", response_timeout=PATIENCE_S)
         async def hardware(
             request: Request,
             on: Annotated[str, Query(max_length=16)] = "",
@@ -97,7 +100,7 @@ def _pages(deps: Deps) -> None:
         ) -> None:
             await hardware_page(_enter(request, deps), control, on, subject)
 
-    @ui.page("/assets/{name}")
+    @ui.page("/assets/{name}", response_timeout=PATIENCE_S)
     async def asset(request: Request, name: str, point: Annotated[str, Query(max_length=100)] = "") -> None:
         await asset_page(_enter(request, deps), name, point)
 

@@ -59,15 +59,15 @@ class Visit:
         """The text of the first match, once it is there."""
         return (await self.page.locator(selector).first.inner_text()).strip()
 
-    async def sees(self, selector: str, *, limit: float = 5.0) -> None:
+    async def sees(self, selector: str, *, limit: float = 15.0) -> None:
         """Return once something on the page matches and is visible."""
         await self.page.locator(selector).first.wait_for(state="visible", timeout=limit * 1000)
 
-    async def misses(self, selector: str, *, limit: float = 5.0) -> None:
+    async def misses(self, selector: str, *, limit: float = 15.0) -> None:
         """Return once nothing visible matches."""
         await self.page.locator(selector).first.wait_for(state="hidden", timeout=limit * 1000)
 
-    async def until(self, script: str, *, limit: float = 5.0) -> None:
+    async def until(self, script: str, *, limit: float = 15.0) -> None:
         """Return once a JavaScript expression is true."""
         await self.page.wait_for_function(script, timeout=limit * 1000)
 
@@ -96,7 +96,7 @@ async def visit(
     try:
         await context.add_cookies([{"name": k, "value": v, "url": address} for k, v in (cookies or {}).items()])
         page = await context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(20_000)
         seen = Visit(page, context, address)
         page.on("request", lambda request: seen.requested.append(request.url))
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
