@@ -155,7 +155,10 @@ class ModbusConnection:
         """Seconds for which a unit is asked nothing, because its late answer may come; none if not above 0."""
         if unit not in self._late:
             return 0.0
-        return self._late[unit] - asyncio.get_running_loop().time()
+        left = self._late[unit] - asyncio.get_running_loop().time()
+        if left <= 0:
+            del self._late[unit]
+        return left
 
     async def read(
         self, device: str, unit: int, read: Read, timeout: float, *, quiet: float = 0.0, urgent: bool = False
@@ -285,6 +288,7 @@ class ModbusConnection:
         self._fruitless += 1
         if self._fruitless >= _FRUITLESS and not self.line.serial:
             self.close()
+            self._out_of_step = False  # what comes next is another connection, and counts anew
             self._opener.give_up()
 
     def _inspect(self, sending: bool, data: bytes) -> bytes:

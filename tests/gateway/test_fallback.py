@@ -192,3 +192,22 @@ async def test_a_poller_tells_both_places_and_goes_on_with_the_one_that_works() 
         assert sink.last("M-d1")["p0"] == (2301, Quality.GOOD)
         task.cancel()
         await asyncio.wait([task])
+
+
+async def test_a_place_that_cuts_its_answers_is_left_after_three_and_so_is_the_other() -> None:
+    asked: list[str] = []
+
+    def half(name: str) -> Callable[[bytes], Sequence[bytes]]:
+        def reply(frame: bytes) -> Sequence[bytes]:
+            asked.append(name)
+            return [good_reply(frame)[:11]]
+
+        return reply
+
+    async with raw_server(half("one")) as first, raw_server(half("two")) as second:
+        connection = ModbusConnection(Line("127.0.0.1", first, fallback=("127.0.0.1", second)))
+        for _ in range(7):
+            with pytest.raises(DeviceError, match="no answer of unit 1"):
+                await ask(connection, 0.05)
+        connection.close()
+    assert asked == ["one"] * 3 + ["two"] * 3 + ["one"]
