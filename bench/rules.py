@@ -16,8 +16,8 @@ from facility.points import Kind, Label
 from facility.readings import Quality, Sample
 from rules.compiled import CompiledRule, Rulebook
 from rules.engine import Engine
-from rules.expression import compile_expression
-from rules.frame import Frame
+from rules.language.expression import compile_expression
+from rules.language.frame import Frame
 from rules.rule import Raises, Rule, Severity
 
 ASSETS = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rules.expression import Compiled
+from rules.language.expression import Compiled
 from rules.rule import Rule
 
 

@@ -35,7 +35,7 @@ from facility.readings import Quality, Sample
 from rules.compiled import CompiledRule, Rulebook
 from rules.conditions import ACTIVE, NORMAL, Event, Phase, State, Timing, due, observe, settle, step
 from rules.effects import Judgement
-from rules.frame import Frame, Slot
+from rules.language.frame import Frame, Slot
 from rules.rule import Rule
 
 FUTURE_MS = 300_000

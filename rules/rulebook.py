@@ -22,9 +22,9 @@ from facility.errors import ConfigError, Problem
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
-from rules.expression import INDEXED, compile_expression
 from rules.gateway_health import POINTS as OF_A_GATEWAY
-from rules.grammar import ExpressionError, milliseconds
+from rules.language.expression import INDEXED, compile_expression
+from rules.language.grammar import ExpressionError, milliseconds
 from rules.rule import Raises, Rule, Severity
 
 PACKS = Path(__file__).parent / "packs"

@@ -18,7 +18,7 @@ from facility.settings import ApiSettings, ChannelSettings, RouteSettings, Setti
 from facility.wire import Batch, encode, readings_topic
 from rules.channels import Channel, open_channels
 from rules.compiled import CompiledRule, Rulebook
-from rules.expression import compile_expression
+from rules.language.expression import compile_expression
 from rules.records import Records
 from rules.rule import Raises, Rule, Severity
 from rules.service import Rules

@@ -16,7 +16,7 @@ from facility.readings import Quality, Sample, Value
 from rules.compiled import CompiledRule, Rulebook
 from rules.effects import Judgement
 from rules.engine import FUTURE_MS, OLD_MS, REPLAY_MS, Engine
-from rules.expression import compile_expression
+from rules.language.expression import compile_expression
 from rules.rule import Raises, Rule, Severity
 
 CATALOG = load_catalog()

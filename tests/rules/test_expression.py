@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from facility.catalog import load_catalog
 from facility.readings import Quality
-from rules.expression import compile_expression
-from rules.frame import Frame
-from rules.grammar import MAX_NODES, ExpressionError, milliseconds
+from rules.language.expression import compile_expression
+from rules.language.frame import Frame
+from rules.language.grammar import MAX_NODES, ExpressionError, milliseconds
 
 CLASSES = load_catalog().classes
 LIFT, POWER, PUMP, DOORS = (CLASSES[name] for name in ("elevator", "power", "water_pump", "access_control"))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from facility.catalog import load_catalog
 from facility.readings import Quality
-from rules import generate
-from rules.expression import compile_expression
-from rules.frame import Frame
+from rules.language import generate
+from rules.language.expression import compile_expression
+from rules.language.frame import Frame
 
 CLASSES = load_catalog().classes
 LIFT, GATEWAY = CLASSES["elevator"], CLASSES["gateway"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.windows import MAX_ROWS, Average, Count, Delta, Deviation, Extreme, Held, Window
+from rules.language.windows import MAX_ROWS, Average, Count, Delta, Deviation, Extreme, Held, Window
 
 LENGTH = 10_000
 Series = list[tuple[int, float | None]]

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from facility.points import Point
 from facility.readings import Quality
-from rules.generate import Emit, Scope, function
+from rules.language.generate import Emit, Scope, function
 
 _BIG = sys.float_info.max
 

@@ -27,11 +27,11 @@ from dataclasses import dataclass
 
 from facility.classfile import AssetClass
 from facility.points import Kind, Point
-from rules import terms
-from rules.frame import Frame
-from rules.generate import function
-from rules.grammar import column, milliseconds, parse, part, source, wrong
-from rules.terms import Term, Type
+from rules.language import terms
+from rules.language.frame import Frame
+from rules.language.generate import function
+from rules.language.grammar import column, milliseconds, parse, part, source, wrong
+from rules.language.terms import Term, Type
 
 MAX_NUMBER = 1e15
 MAX_SPAN_MS = 24 * 3_600_000

@@ -12,7 +12,7 @@ from typing import Any
 from facility.points import Kind, Point
 from facility.presence import HEARTBEAT_MS
 from facility.readings import Quality, Value
-from rules.windows import Average, Count, Delta, Deviation, Extreme, Held, Window
+from rules.language.windows import Average, Count, Delta, Deviation, Extreme, Held, Window
 
 MIN_GRACE_MS = 15_000
 

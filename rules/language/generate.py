@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
-from rules.frame import Frame
+from rules.language.frame import Frame
 
 Read = Callable[[], Any]
 """A bound term. Any, because the term's Type has fixed at compile time what it gives: number, bool, str or None."""
