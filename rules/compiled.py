@@ -39,6 +39,11 @@ class CompiledRule:
         return bool(self.rule.schedule) or any(item.is_timed for item in self.expressions)
 
     @property
+    def cost(self) -> float:
+        """What it costs, see language/cost.py."""
+        return sum(item.cost for item in self.expressions)
+
+    @property
     def longest_window(self) -> float:
         """Seconds of history that its windows want."""
         return max((seconds for item in self.expressions for _, seconds in item.windows), default=0.0)

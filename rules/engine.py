@@ -46,7 +46,7 @@ REPLAY_MS = 5_000
 """How long after the last historical sample of an asset its delays wait for more of them."""
 NEVER = 1 << 62
 HOURS_SECONDS = 600.0
-"""Rules with hours are looked at as if they had a window of this length: every 10 s."""
+"""Rules with hours, or with `since`, are looked at as if they had a window of this length: every 10 s."""
 
 Key = tuple[str, int, str]
 """What an alarm is known by: rule id, index, asset."""
@@ -359,7 +359,8 @@ def _period(item: CompiledRule) -> int:
     """How often (ms) ticks look at a rule: a sixtieth of its shortest window, at least every second; 0 for never."""
     if not item.is_timed:
         return 0
-    spans = [seconds for expression in item.expressions for _, seconds in expression.windows]
+    windows = [window for expression in item.expressions for window in expression.windows]
+    spans = [HOURS_SECONDS if function == "since" else seconds for function, seconds in windows]
     return max(1000, round(min(spans, default=HOURS_SECONDS) * 1000 / 60))
 
 

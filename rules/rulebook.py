@@ -19,13 +19,15 @@ from facility.catalog import Catalog
 from facility.classfile import AssetClass, Labels
 from facility.config import Site
 from facility.errors import ConfigError, Problem
+from facility.names import nearest
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
 from rules.gateway_health import POINTS as OF_A_GATEWAY
-from rules.language.expression import INDEXED, compile_expression
+from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.rule import Raises, Rule, Severity
+from rules.soundness import flaws
 
 PACKS = Path(__file__).parent / "packs"
 MAX_DELAY = 7 * 86_400.0
@@ -80,7 +82,8 @@ class Definition:
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
-    definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
+    kept = site.settings.readings.retention_days
+    definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets, kept_days=kept)
     return assign(definitions, site.assets, mapped_points(site, catalog), time_zone=site.time_zone)
 
 
@@ -127,10 +130,13 @@ def _given(device: Device, profile: Profile, points: Iterable[str]) -> Iterator[
             yield key
 
 
-def read_rules(folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset] | None) -> list[Definition]:
+def read_rules(
+    folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset] | None, kept_days: int | None = None
+) -> list[Definition]:
     """The rules of the folders' files, later folders over earlier ones; ConfigError with every problem.
 
     `assets` None: they are not known (their file is wrong itself), so that no rule is blamed for naming one.
+    `kept_days`: how long readings are kept; no window reaches further back.
     """
     problems: list[Problem] = []
     found: dict[str, Definition] = {}
@@ -145,7 +151,7 @@ def read_rules(folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str
             pack, wrong = document.read(_Pack)
             problems += wrong
             if pack:
-                _merge(_Reader(document, catalog, assets, problems), pack, here, found)
+                _merge(_Reader(document, catalog, assets, problems, kept_days), pack, here, found)
     if problems:
         raise ConfigError(problems)
     return list(found.values())
@@ -184,16 +190,22 @@ class _Reader:
     """Turns the rules of one file into definitions; what is wrong goes to `problems`."""
 
     def __init__(
-        self, document: Document, catalog: Catalog, assets: Mapping[str, Asset] | None, problems: list[Problem]
+        self,
+        document: Document,
+        catalog: Catalog,
+        assets: Mapping[str, Asset] | None,
+        problems: list[Problem],
+        kept_days: int | None,
     ) -> None:
         self.document = document
         self.catalog = catalog
         self.assets = assets
         self.problems = problems
+        self.kept_days = kept_days
 
-    def wrong(self, place: Path_, message: str) -> None:
-        """Note a problem."""
-        self.problems.append(self.document.problem(place, message))
+    def wrong(self, place: Path_, message: str, *, offset: int = 0) -> None:
+        """Note a problem, at the character `offset` of the text at that place."""
+        self.problems.append(self.document.problem(place, message, offset=offset))
 
     def origin(self, place: Path_) -> str:
         """file:line of a place."""
@@ -211,8 +223,7 @@ class _Reader:
         delay = self._seconds((*place, "for"), item.for_)
         clear_delay = self._seconds((*place, "clear_for"), item.clear_for)
         schedule = tuple(self._hours((*place, "schedule"), text) for text in item.schedule)
-        for name in ("when", "clear", "enable"):
-            self._expression((*place, name), getattr(item, name) or "", asset_class)
+        self._expressions(place, item, asset_class)
         if len(self.problems) > before or not (item.labels and item.guidance and item.when and item.severity):
             return None
         rule = Rule(
@@ -235,14 +246,30 @@ class _Reader:
         )
         return Definition(rule, asset_class)
 
-    def _expression(self, place: Path_, text: str, asset_class: AssetClass) -> None:
-        if not text and place[-1] != "when":
-            return
+    def _expressions(self, place: Path_, item: _Rule, asset_class: AssetClass) -> None:
+        """Check each expression, then what they make together."""
+        texts = {name: getattr(item, name) for name in ("when", "clear", "enable") if getattr(item, name)}
+        found = {name: self._expression((*place, name), text, asset_class) for name, text in texts.items()}
+        when, clear, enable = (found.get(name) for name in ("when", "clear", "enable"))
+        if item.when == "":
+            self.wrong((*place, "when"), "is empty")
+        if when is not None and None not in found.values():
+            for name, flaw in flaws(when, clear, enable):
+                self.wrong((*place, name), flaw)
+
+    def _expression(self, place: Path_, text: str, asset_class: AssetClass) -> Compiled | None:
         try:
             # index 1 stands for all: every template of a class has it
-            compile_expression(text, asset_class, index=1 if INDEXED.search(text) else 0)
+            found = compile_expression(text, asset_class, index=1 if INDEXED.search(text) else 0)
         except ExpressionError as error:
-            self.wrong(place, str(error))
+            self.wrong(place, error.message, offset=error.column - 1)
+            return None
+        for function, seconds in found.windows:
+            if self.kept_days is not None and seconds > self.kept_days * 86_400:
+                self.wrong(
+                    place, f"{function} looks {seconds / 86_400:g} days back, readings are kept {self.kept_days}"
+                )
+        return found
 
     def _seconds(self, place: Path_, value: str | float) -> float:
         if isinstance(value, str):
@@ -314,4 +341,6 @@ def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[
 
 def _missing(compiled: CompiledRule, asset: Asset, points: frozenset[str]) -> list[str]:
     missing = [key for key in compiled.points if key not in points]
-    return missing + [f"rated {name!r}" for name in compiled.rated if name not in asset.rated]
+    return missing + [
+        f"rated {name!r}{nearest(name, asset.rated)}" for name in compiled.rated if name not in asset.rated
+    ]

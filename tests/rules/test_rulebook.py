@@ -59,7 +59,12 @@ def a_site(folder: Path, **files: str) -> Site:
 def problems(folder: Path, text: str) -> list[str]:
     """The problems of one own file, without its folder."""
     site = a_site(folder, own=text)
-    return [f"{Path(item.file).name}:{item.line}: {item.path}: {item.message}" for item in check_rules(site, CATALOG)]
+    return [str(item).removeprefix(f"{tmp_folder(site)}/") for item in check_rules(site, CATALOG)]
+
+
+def tmp_folder(site: Site) -> Path:
+    """Where the site's own rules are."""
+    return site.folder / "rules"
 
 
 def test_own_rules_join_the_shipped_ones(tmp_path: Path) -> None:
@@ -125,12 +130,12 @@ def test_mapped_points_follow_the_devices(tmp_path: Path) -> None:
         (
             "drive.motor_temp > 80",
             "drive.motor_tmp > 80",
-            "own.yaml:7: rules[0].when: column 1: the class elevator has no",
+            "own.yaml:7:11: rules[0].when: the class elevator has no",
         ),
-        ("drive.motor_temp > 80", "drive.motor_temp >", "own.yaml:7: rules[0].when: column 19: syntax"),
-        ("class: elevator", "class: rocket", "own.yaml:2: class: there is no asset class 'rocket'"),
-        ("for: 1.5m", "for: soon", "own.yaml:8: rules[0].for: 'soon' is no span"),
-        ("for: 1.5m", "for: 99d", "own.yaml:8: rules[0].for: is between"),
+        ("drive.motor_temp > 80", "drive.motor_temp >", "own.yaml:7:29: rules[0].when: syntax"),
+        ("class: elevator", "class: rocket", "own.yaml:2:8: class: there is no asset class 'rocket'"),
+        ("for: 1.5m", "for: soon", "own.yaml:8:10: rules[0].for: 'soon' is no span"),
+        ("for: 1.5m", "for: 99d", "own.yaml:8:10: rules[0].for: is between"),
         ("severity: 3", "severity: 5", "own.yaml:10: rules[0].severity: Input should be less than or equal to 4"),
         ("    severity: 3\n", "", "own.yaml:4: rules[0].severity: is missing"),
         ("raises: ticket", "raises: panic", "own.yaml:11: rules[0].raises: Input should be"),
@@ -142,7 +147,7 @@ def test_mapped_points_follow_the_devices(tmp_path: Path) -> None:
         (
             "own.hot",
             "water_pump.flood",
-            "own.yaml:4: rules[0].id: 'water_pump.flood' is a rule of the class water_pump",
+            "own.yaml:4:9: rules[0].id: 'water_pump.flood' is a rule of the class water_pump",
         ),
     ],
 )
