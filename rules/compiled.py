@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from rules.language.expression import Compiled
 from rules.rule import Rule
@@ -60,11 +61,12 @@ class Unused:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files."""
+    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files; `holidays`: local days."""
 
     by_asset: Mapping[str, tuple[CompiledRule, ...]]
     unused: tuple[Unused, ...] = ()
     time_zone: str = "UTC"
+    holidays: frozenset[date] = frozenset()
     rules: tuple[Rule, ...] = field(init=False)
 
     def __post_init__(self) -> None:

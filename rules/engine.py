@@ -35,12 +35,14 @@ from rules.compiled import Rulebook
 from rules.conditions import ACTIVE, State, observe, settle, step
 from rules.effects import Judgement
 from rules.language.frame import Frame, Slot
-from rules.watching import NEVER, Runner, Verdicts, Watch
+from rules.watching import NEVER, Calendar, Runner, Verdicts, Watch
 
 FUTURE_MS = 300_000
 """A sample further ahead of the newest tick is not believed: it makes its points bad now, and shuts out nothing."""
 OLD_MS = 300_000
 """History older than this pages nobody."""
+SHOWN_FAULTS = 20
+"""Rules whose faults (divisions by zero, overflows) are shown one by one."""
 REPLAY_MS = 5_000
 """How long after the last historical sample of an asset its delays wait for more of them."""
 
@@ -72,18 +74,34 @@ class Engine:
         self._ticked = 0
         self._watches: dict[str, Watch] = {}
         self._by_key: dict[Key, tuple[Watch, Runner]] = {}
-        zone = ZoneInfo(rules.time_zone)
+        calendar = Calendar(ZoneInfo(rules.time_zone), rules.holidays)
         for name, items in rules.by_asset.items():
             asset = assets[name]
             frame = Frame(catalog.classes[asset.asset_class].points, asset.rated)
-            runners = [Runner(item, frame, order=order, zone=zone) for order, item in enumerate(items)]
+            runners = [Runner(item, frame, order=order, calendar=calendar) for order, item in enumerate(items)]
             watch = self._watches[name] = Watch(name, frame, runners)
             self._by_key |= {(item.rule.id, item.rule.index, name): (watch, item) for item in runners}
 
     @property
     def faults(self) -> int:
         """How often an expression had no finite answer (a division by zero, an overflow)."""
-        return sum(watch.frame.faults for watch in self._watches.values())
+        return self.faults_by_rule().total()
+
+    def faults_by_rule(self) -> Counter[str]:
+        """The same by rule id, over all assets."""
+        found: Counter[str] = Counter()
+        for watch in self._watches.values():
+            found.update({rule: tally.count for rule, tally in watch.frame.tallies.items() if tally.count})
+        return found
+
+    def metrics(self) -> dict[str, float]:
+        """Its counts and faults, and those of the rules that have the most, for /metrics (`rule_faults:<rule>`)."""
+        faults = self.faults_by_rule()
+        return {
+            **{f"engine_{name}": float(number) for name, number in self.counts.items()},
+            **{f"rule_faults:{rule}": float(number) for rule, number in faults.most_common(SHOWN_FAULTS)},
+            "engine_faults": float(faults.total()),
+        }
 
     def on_sample(self, sample: Sample, *, historical: bool = False) -> list[Judgement]:
         """Take one sample and judge what it changes. `historical`: it was replayed, not sent live."""

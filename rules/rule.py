@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from facility.points import Label
+from rules.schedule import Hours
 
 
 class Severity(IntEnum):
@@ -31,7 +32,8 @@ class Rule:
     """One rule of a class. `when`/`clear`/`enable` are expression texts; durations in seconds.
 
     `index` is n of a rule written over `[n]` points, else 0: the rulebook expands such a rule per index.
-    `clear` empty: the alarm clears when `when` is false. `schedule`: local hours ((from, to) minutes of the day).
+    `clear` empty: the alarm clears when `when` is false. `schedule`: the local hours in which it holds,
+    always if empty.
     `origin` is file:line, for people.
     """
 
@@ -49,7 +51,7 @@ class Rule:
     latch: bool = False
     shelvable: bool = True
     index: int = 0
-    schedule: tuple[tuple[int, int], ...] = ()
+    schedule: tuple[Hours, ...] = ()
     assets: frozenset[str] = frozenset()
     origin: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)

@@ -8,8 +8,9 @@ rated values that it has no default for; one that runs nowhere is listed in `Rul
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from pydantic import Field
@@ -27,11 +28,11 @@ from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.rule import Raises, Rule, Severity
+from rules.schedule import Hours, parse_hours
 from rules.soundness import flaws
 
 PACKS = Path(__file__).parent / "packs"
 MAX_DELAY = 7 * 86_400.0
-_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 
 class _Rule(Strict):
@@ -47,7 +48,7 @@ class _Rule(Strict):
     raises: Raises | None = None
     latch: bool = False
     shelvable: bool | None = None
-    schedule: list[str] = []
+    schedule: list[str] = Field(default=[], max_length=50)
     assets: list[str] = []
     disable: bool = False
 
@@ -84,7 +85,9 @@ def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
     kept = site.settings.readings.retention_days
     definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets, kept_days=kept)
-    return assign(definitions, site.assets, mapped_points(site, catalog), time_zone=site.time_zone)
+    return assign(
+        definitions, site.assets, mapped_points(site, catalog), time_zone=site.time_zone, holidays=site.holidays
+    )
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
@@ -222,7 +225,7 @@ class _Reader:
                 self.wrong((*place, "assets"), f"there is no asset {asset!r} of class {asset_class.id}")
         delay = self._seconds((*place, "for"), item.for_)
         clear_delay = self._seconds((*place, "clear_for"), item.clear_for)
-        schedule = tuple(self._hours((*place, "schedule"), text) for text in item.schedule)
+        schedule = self._hours((*place, "schedule"), item.schedule)
         self._expressions(place, item, asset_class)
         if len(self.problems) > before or not (item.labels and item.guidance and item.when and item.severity):
             return None
@@ -283,13 +286,14 @@ class _Reader:
             self.wrong(place, "is between 0 and 7d")
         return seconds
 
-    def _hours(self, place: Path_, text: str) -> tuple[int, int]:
-        found = _HOURS.fullmatch(text)
-        if found is None:
-            self.wrong(place, f"{text!r} is no span of hours such as 22:00-06:00")
-            return (0, 0)
-        first, second, third, fourth = (int(part) for part in found.groups())
-        return first * 60 + second, third * 60 + fourth
+    def _hours(self, place: Path_, texts: Sequence[str]) -> tuple[Hours, ...]:
+        found = []
+        for number, text in enumerate(texts):
+            try:
+                found.append(parse_hours(text))
+            except ValueError as error:
+                self.wrong((*place, number), str(error))
+        return tuple(found)
 
 
 def assign(
@@ -298,6 +302,7 @@ def assign(
     points: Mapping[str, frozenset[str]],
     *,
     time_zone: str = "UTC",
+    holidays: frozenset[date] = frozenset(),
 ) -> Rulebook:
     """Each rule at each asset of its class that has what it needs; `points` as `mapped_points` gives them."""
     by_asset: dict[str, list[CompiledRule]] = {asset: [] for asset in assets}
@@ -322,7 +327,7 @@ def assign(
         if not runs:
             reason = min(lacking, key=len, default=f"no asset of class {rule.asset_class}")
             unused.append(Unused(rule.id, rule.origin, reason))
-    return Rulebook({asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone)
+    return Rulebook({asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone, holidays)
 
 
 def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[CompiledRule]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from rules.compiled import CompiledRule
@@ -11,12 +12,21 @@ from rules.conditions import NORMAL, Event, Phase, State, Timing, due
 from rules.effects import Judgement
 from rules.language.frame import Frame, Slot
 from rules.rule import Rule
+from rules.schedule import Hours
 
 NEVER = 1 << 62
 HOURS_SECONDS = 600.0
 """Rules with hours, or with `since`, are looked at as if they had a window of this length: every 10 s."""
 
 Truth = Callable[[], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The local time of a site, and its holidays."""
+
+    zone: ZoneInfo
+    holidays: frozenset[date]
 
 
 class Watched:
@@ -33,17 +43,18 @@ class Runner(Watched):
 
     __slots__ = ("clear", "enable", "order", "period", "rule", "slots", "state", "timing")
 
-    def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
+    def __init__(self, item: CompiledRule, frame: Frame, *, order: int, calendar: Calendar) -> None:
         self.rule: Rule = item.rule
         self.order = order
         self.period = _period(item)
         self.timing = Timing(round(item.rule.delay * 1000), round(item.rule.clear_delay * 1000))
         self.slots: dict[str, Slot] = {key: frame.slot(key) for key in item.points}
+        frame.blame(item.rule.id)
         self.when: Truth = item.when.bind(frame)
         self.clear: Truth | None = item.clear.bind(frame) if item.clear else None
         self.enable: tuple[Truth, ...] = (item.enable.bind(frame),) if item.enable else ()
         if item.rule.schedule:
-            self.enable += (_hours(item.rule.schedule, frame, zone),)
+            self.enable += (_hours(item.rule.schedule, frame, calendar),)
         self.idle = True
         self.calm = False
         self.state = NORMAL
@@ -141,12 +152,11 @@ def _period(item: CompiledRule) -> int:
     return max(1000, round(min(spans, default=HOURS_SECONDS) * 1000 / 60))
 
 
-def _hours(schedule: tuple[tuple[int, int], ...], frame: Frame, zone: ZoneInfo) -> Truth:
-    """Whether the frame's instant lies in the local hours; (1320, 360) goes over midnight."""
+def _hours(schedule: Sequence[Hours], frame: Frame, calendar: Calendar) -> Truth:
+    """Whether the frame's instant lies in the local hours."""
 
     def evaluate() -> bool:
-        local = datetime.fromtimestamp(frame.now / 1000, zone)
-        minute = local.hour * 60 + local.minute
-        return any(begin <= minute < end if begin < end else minute >= begin or minute < end for begin, end in schedule)
+        local = datetime.fromtimestamp(frame.now / 1000, calendar.zone)
+        return any(hours.holds(local, calendar.holidays) for hours in schedule)
 
     return evaluate
