@@ -10,7 +10,7 @@ from typing import Any
 
 from facility.names import nearest
 from facility.points import Kind
-from rules.language import logic, terms
+from rules.language import logic, relating, terms
 from rules.language.calls import Walk
 from rules.language.grammar import source, wrong
 from rules.language.measures import agreed, converted, is_quantity
@@ -51,7 +51,8 @@ def _compared(walk: Walk, name: str, left_node: ast.expr, right_node: ast.expr) 
     if kinds & {Type.TRUTH, Type.TEXT} and name not in ("Eq", "NotEq"):
         raise wrong(left_node, f"{left.type} has no order; use == or !=")
     agreed([(left_node, left.unit), (right_node, right.unit)])
-    return replace(terms.comparison(name, left, right), logic=_says(name, left_node, left, right_node, right))
+    term = relating.compared(name, left, right) or terms.comparison(name, left, right)
+    return replace(term, logic=_says(name, left_node, left, right_node, right))
 
 
 def _says(name: str, left_node: ast.expr, left: Term, right_node: ast.expr, right: Term) -> logic.Logic:

@@ -1,7 +1,8 @@
 """What a rule costs, as one number known before it runs: its parts, and its windows by kind and length.
 
 One part of an expression (a point, a number, a comparison, a function) costs 1. A window costs what its function costs,
-and more for each hour that it spans, for it keeps what it saw. The whole of a rule (`when`, `clear` and `enable`) stays
+and more for each hour that it spans, for it keeps what it saw. A question to other equipment costs RELATION, for all of
+them are asked. The whole of a rule (`when`, `clear` and `enable`) stays
 within MAX_COST; each window keeps at most so many changes as windows.py says, whatever it costs.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 MAX_COST = 400
 """Of one rule."""
 
+RELATION = 20
 HOUR_MS = 3_600_000
 WINDOWS: Mapping[str, tuple[float, float]] = {
     "held": (2, 0), "since": (2, 0), "count": (2, 0.5), "changes": (2, 0.5),

@@ -17,31 +17,32 @@ fail:
     stale(x), bad(x)                 the quality of a point
     rated('current', 10)             a rated value of the asset, with a default; a plain number
     pump[n].fault                    in a rule that is made once for each index
+    upstream('power', not ats.src1_ok) >= 1    how many related assets of a class: upstream, members, nearby
 
 `delta` and `rate` of a counter count on over a reset; `rate` is per second. Numbers of different units are neither
-added, subtracted, compared nor put into one min or max; a plain number takes the unit of the other side. Relations
-between assets are not here yet.
+added, subtracted, compared nor put into one min or max; a plain number takes the unit of the other side.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from facility.classfile import AssetClass
-from facility.names import nearest
+from facility.names import nearest, unknown
 from facility.points import Kind, Point
-from rules.language import terms
+from rules.language import relating, terms
 from rules.language.comparing import comparison
-from rules.language.cost import window_cost
+from rules.language.cost import RELATION, window_cost
 from rules.language.frame import Frame
 from rules.language.functions import FUNCTIONS
 from rules.language.generate import function
 from rules.language.grammar import column, parse, part, source, wrong
-from rules.language.logic import Logic, truth
+from rules.language.logic import Logic, Values, truth
 from rules.language.measures import agreed, calculated
+from rules.language.relation import Relation, Side
 from rules.language.terms import Term, Type
 
 MAX_NUMBER = 1e15
@@ -56,7 +57,8 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A checked condition. `points` in the order of use; `windows` as (function, seconds); `rated` names it needs.
+    """A checked condition. `points` in the order of use; `windows` as (function, seconds), those inside relations
+    too; `rated` names it needs; `relations` are its questions to other assets.
 
     `logic` is what it says (logic.py), `cost` what it costs (cost.py).
     """
@@ -65,6 +67,7 @@ class Compiled:
     points: tuple[str, ...]
     windows: tuple[tuple[str, float], ...]
     rated: tuple[str, ...]
+    relations: tuple[Relation, ...]
     logic: Logic
     cost: float
     _bind: Callable[[Frame], Callable[[], bool | None]]
@@ -79,36 +82,38 @@ class Compiled:
         return self._bind(frame)
 
 
-def compile_expression(text: str, asset_class: AssetClass, *, index: int = 0) -> Compiled:
+def compile_expression(
+    text: str, asset_class: AssetClass, *, index: int = 0, classes: Mapping[str, AssetClass] | None = None
+) -> Compiled:
     """Check a condition over `asset_class` and make it ready to bind. `index` is what `[n]` stands for.
 
+    `classes`: those that a relation can name; with None no other asset can be asked.
     Raises ExpressionError with the column of the first thing that is wrong.
     """
     body = parse(text)
-    compiler = _Compiler(asset_class, index)
-    term = compiler.truth(body)
-    return Compiled(
-        text,
-        tuple(compiler.points),
-        tuple(compiler.windows),
-        tuple(compiler.rated),
-        term.logic or truth(text),
-        compiler.cost + sum(isinstance(node, ast.expr) for node in ast.walk(body)),
-        function(term.emit),
-    )
+    compiler = _Compiler(asset_class, index, classes or {})
+    compiler.cost = sum(isinstance(node, ast.expr) for node in ast.walk(body))
+    return compiler.compiled(text, compiler.truth(body))
 
 
 class _Compiler:
     """Walks one tree; gathers what it uses."""
 
-    def __init__(self, asset_class: AssetClass, index: int) -> None:
+    def __init__(self, asset_class: AssetClass, index: int, classes: Mapping[str, AssetClass]) -> None:
         self._class = asset_class
+        self._classes = classes
         self.index = index
         self._inside = ""
         self.points: dict[str, None] = {}
         self.windows: dict[tuple[str, float], None] = {}
         self.rated: dict[str, None] = {}
+        self.relations: dict[Relation, None] = {}
         self.cost = 0.0
+
+    def compiled(self, text: str, term: Term) -> Compiled:
+        """The walked expression, whose whole is `term`."""
+        used = (tuple(self.points), tuple(self.windows), tuple(self.rated), tuple(self.relations))
+        return Compiled(text, *used, term.logic or truth(text), self.cost, function(term.emit))
 
     def truth(self, node: ast.expr) -> Term:
         """A node that must be a condition."""
@@ -252,6 +257,30 @@ class _Compiler:
         # the text names the series: two rules that ask for the same window share it
         series = INDEXED.sub(f"[{self.index}]", source(node.args[0]))
         return terms.window(name, series, of=term, points=used, length=length, argument=argument)
+
+    def related(self, node: ast.Call, side: Side) -> Term:
+        """See Walk. The condition is walked over the other class; a relation does not stand inside another."""
+        if self._inside:
+            raise wrong(node, f"{side} can't stand inside {self._inside}")
+        other = _Compiler(self._other(node.args[0], side), 0, {})
+        term = other.truth(node.args[1])
+        if not other.points:
+            raise wrong(node.args[1], f"{side} needs at least one point of the class {other._class.id}")
+        self.windows |= other.windows
+        relation = Relation(side, other._class.id, tuple(other.points), tuple(other.rated), tuple(other.windows))
+        self.relations[relation] = None
+        self.cost += other.cost + RELATION
+        return replace(relating.how_many(relation, term, column=column(node)), domain=Values(low=0.0))
+
+    def _other(self, node: ast.expr, side: Side) -> AssetClass:
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            raise wrong(node, f"{side} needs a class of assets in quotes, such as 'power'")
+        if not self._classes:
+            raise wrong(node, "other equipment can't be asked here")
+        found = self._classes.get(node.value)
+        if found is None:
+            raise wrong(node, unknown("asset class", node.value, sorted(self._classes)))
+        return found
 
 
 def _said(node: ast.expr, term: Term) -> Term:

@@ -11,6 +11,7 @@ from rules.language.calls import MAX_SPAN_MS, Function, Make, Walk, span
 from rules.language.grammar import column, wrong
 from rules.language.logic import ANY, Values
 from rules.language.measures import agreed, difference, per_second
+from rules.language.relation import Side
 from rules.language.terms import Term
 
 _MAGNITUDE = Values(low=0.0)
@@ -94,6 +95,14 @@ def _rated(walk: Walk, node: ast.Call, _: str) -> Term:
     return terms.rated(key.value, default, column=column(node))
 
 
+def _related(walk: Walk, node: ast.Call, name: str) -> Term:
+    return walk.related(node, Side(name))
+
+
+def _relation() -> Function:
+    return Function("a class of assets in quotes, and a condition over the points of that class", 2, 2, _related)
+
+
 def _window(make: Make) -> Function:
     return Function("a value and a span such as '10m'", 2, 2, make)
 
@@ -108,11 +117,14 @@ FUNCTIONS: Mapping[str, Function] = {
     "held": _window(_of_a_condition),
     "max": Function("numbers, or a number and a span such as '10m'", 2, 20, _extreme),
     "min": Function("numbers, or a number and a span such as '10m'", 2, 20, _extreme),
+    "members": _relation(),
+    "nearby": _relation(),
     "percentile": Function("a number, a span and a percentage, such as (x, '1h', 95)", 3, 3, _percentile),
     "rate": _window(_rate),
     "rated": Function("a name in quotes, and a number as default", 1, 2, _rated),
     "since": Function("one condition", 1, 1, _since),
     "stale": Function("one point", 1, 1, _stale),
     "stddev": _window(_apart),
+    "upstream": _relation(),
     "votes": Function("how many must be true, and two conditions or more", 3, 21, _votes),
 }

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from facility.points import Point
 from facility.readings import Quality
-from rules.language.generate import Emit, Scope, function
+from rules.language.generate import Bind, Emit, Scope, function
 from rules.language.logic import ANY, Either, Every, Logic, Values, fixed, negated
 from rules.language.windowkinds import WindowKind
 
@@ -36,8 +36,9 @@ class Type(StrEnum):
 class Term:
     """A checked part of an expression. `constant` is its value if it has one; `point` is set for a bare point.
 
-    Of a number: its `unit` (measures.py) and the values that it can have; of a condition: what it says (logic.py), None
-    if that is nothing but itself.
+    Of a number: its `unit` (measures.py), the values that it can have, and `bounds`, which binds to a function that
+    gives the least and the most that it can be (relating.py). Of a condition: what it says (logic.py), None if that is
+    nothing but itself.
     """
 
     type: Type
@@ -48,6 +49,7 @@ class Term:
     unit: str | None = None
     domain: Values = ANY
     logic: Logic | None = None
+    bounds: Bind | None = None
 
 
 def constant(value: float | bool | str, *, column: int) -> Term:
