@@ -15,7 +15,7 @@ from facility.bus import MemoryBus
 from facility.errors import StoreError
 from facility.settings import RecordsSettings
 from facility.wire import readings_topic
-from rules import schema, service
+from rules import readback, schema, service
 from rules.commands import Commands
 from rules.records import Applied, Records, open_records
 from rules.rows import AlarmRow
@@ -224,7 +224,7 @@ async def test_judgements_wait_for_a_database_that_is_away(
 async def test_a_store_that_is_away_at_the_start_does_not_keep_the_rules_from_work(
     records: Records, tmp_path: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "HISTORY_TRIES", 1)
+    monkeypatch.setattr(readback, "TRIES", 1)
     bus, store = MemoryBus(), Store()
     store.fault = lambda: StoreError("influxdb", "gone")
     async with at_work(a_site(tmp_path, hook.url), records, bus=bus, store=store) as rules:
@@ -279,7 +279,7 @@ import asyncio, sys
 from pathlib import Path
 from facility.bus import MemoryBus
 from facility.settings import RecordsSettings
-from rules import schema, service
+from rules import readback, schema, service
 from rules.records import open_records
 from tests.rules.plant import CLOCK, LIFTS, Line, Store, a_sample, a_site, at_work
 
