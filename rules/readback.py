@@ -68,6 +68,10 @@ class ReadBack:
                 await self._clock.sleep(1.0)
         return False
 
+    async def settled(self) -> None:
+        """Wait until ingest has had time to store what was on its way."""
+        await self._clock.sleep(CATCH_UP)
+
     def note_gap(self, gateway: str, start: int, end: int, take: Take) -> None:
         """Batches between these instants did not come: read them, once ingest had time to store them."""
         older = self._gaps.get(gateway)
@@ -77,6 +81,6 @@ class ReadBack:
 
     async def _fill(self, gateway: str, take: Take) -> None:
         while gateway in self._gaps:
-            await self._clock.sleep(CATCH_UP)
+            await self.settled()
             start, end = self._gaps.pop(gateway)
             await self.read(start, end + 1, take)

@@ -38,7 +38,7 @@ from rules.engine import OLD_MS, Engine
 from rules.gateways import Gateways
 from rules.notify import Routing
 from rules.outbox import Outbox
-from rules.readback import CATCH_UP, History, ReadBack
+from rules.readback import History, ReadBack
 from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
@@ -154,7 +154,7 @@ class Rules:
         await self.baselines.load(self.clock.ms())
         await self._take_up()
         if cursors:
-            await self.clock.sleep(CATCH_UP)
+            await self.readback.settled()
         await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
         await self._write()
         await self._announce(settled_before=self.clock.ms())

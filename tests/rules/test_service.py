@@ -35,7 +35,7 @@ async def hook() -> AsyncIterator[Hook]:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stores of these tests have everything at once."""
-    monkeypatch.setattr(service, "CATCH_UP", 0.0)
+    monkeypatch.setattr(readback, "CATCH_UP", 0.0)
     monkeypatch.setattr(service, "HOUSEKEEPING", 0.02)
 
 
@@ -284,7 +284,7 @@ from rules.records import open_records
 from tests.rules.plant import CLOCK, LIFTS, Line, Store, a_sample, a_site, at_work
 
 async def main(folder, url, start, pace):
-    service.CATCH_UP = 0.0
+    readback.CATCH_UP = 0.0
     bus, store = MemoryBus(), Store()
     async with open_records(RecordsSettings(path="records.sqlite"), Path(folder)) as records:
         async with at_work(a_site(Path(folder), url), records, bus=bus, store=store):
