@@ -12,6 +12,7 @@ from rules.conditions import NORMAL, Event, Phase, State, Timing, due
 from rules.effects import Judgement
 from rules.kinship import Kinship
 from rules.language.frame import Frame, Slot
+from rules.language.trends import seconds_of_readings
 from rules.rule import Rule
 from rules.schedule import Hours
 
@@ -185,7 +186,7 @@ def _period(item: CompiledRule) -> int:
     if not item.is_timed:
         return 0
     windows = [window for expression in item.expressions for window in expression.windows]
-    spans = [HOURS_SECONDS if function == "since" else seconds for function, seconds in windows]
+    spans = [HOURS_SECONDS if name == "since" else seconds_of_readings(name, seconds) for name, seconds in windows]
     return max(1000, round(min(spans, default=HOURS_SECONDS) * 1000 / 60))
 
 

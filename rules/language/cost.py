@@ -18,7 +18,7 @@ HOUR_MS = 3_600_000
 WINDOWS: Mapping[str, tuple[float, float]] = {
     "held": (2, 0), "since": (2, 0), "count": (2, 0.5), "changes": (2, 0.5),
     "min": (4, 1), "max": (4, 1), "avg": (4, 1), "delta": (4, 1), "rate": (4, 1),
-    "stddev": (8, 2), "percentile": (20, 5),
+    "stddev": (8, 2), "percentile": (20, 5), "p95_of_hour": (10, 0.1), "slope": (10, 0.1), "days_to": (10, 0.1),
 }  # fmt: skip
 """Window function -> what it costs, and what each hour of its length adds."""
 

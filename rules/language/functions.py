@@ -10,9 +10,10 @@ from rules.language import terms
 from rules.language.calls import MAX_SPAN_MS, Function, Make, Walk, span
 from rules.language.grammar import column, wrong
 from rules.language.logic import ANY, Values
-from rules.language.measures import agreed, difference, per_second
+from rules.language.measures import agreed, difference, per
 from rules.language.relation import Side
 from rules.language.terms import Term
+from rules.language.trends import DAY_MS, USUAL_DAYS
 
 _MAGNITUDE = Values(low=0.0)
 
@@ -53,7 +54,7 @@ def _apart(walk: Walk, node: ast.Call, name: str) -> Term:
 
 def _rate(walk: Walk, node: ast.Call, name: str) -> Term:
     term = _of_numbers(walk, node, name)
-    return replace(term, unit=per_second(term.unit), domain=ANY)
+    return replace(term, unit=per("/s", term.unit), domain=ANY)
 
 
 def _percentile(walk: Walk, node: ast.Call, _: str) -> Term:
@@ -103,9 +104,35 @@ def _relation() -> Function:
     return Function("a class of assets in quotes, and a condition over the points of that class", 2, 2, _related)
 
 
+def _usual(walk: Walk, node: ast.Call, _: str) -> Term:
+    return replace(walk.window(node, of=walk.number, length=_days(node.args[1], least=USUAL_DAYS)), domain=ANY)
+
+
+def _slope(walk: Walk, node: ast.Call, _: str) -> Term:
+    term = walk.window(node, of=walk.number, length=_days(node.args[1], least=1))
+    return replace(term, unit=per("/d", term.unit), domain=ANY)
+
+
+def _days_to(walk: Walk, node: ast.Call, _: str) -> Term:
+    limit = walk.number(node.args[1]).constant
+    if not isinstance(limit, float):
+        raise wrong(node.args[1], "the limit is a plain number")
+    term = walk.window(node, of=walk.number, length=_days(node.args[2], least=1), argument=limit)
+    return replace(term, unit="d", domain=ANY)
+
+
+def _days(node: ast.expr, *, least: int) -> int:
+    length = span(node, most=MAX_TREND_DAYS * DAY_MS, words=f"{MAX_TREND_DAYS} d")
+    if length < least * DAY_MS:
+        raise wrong(node, f"what is worked out from whole hours spans {least} d to {MAX_TREND_DAYS} d here")
+    return length
+
+
 def _window(make: Make) -> Function:
     return Function("a value and a span such as '10m'", 2, 2, make)
 
+
+MAX_TREND_DAYS = 90
 
 FUNCTIONS: Mapping[str, Function] = {
     "abs": Function("one number", 1, 1, _abs),
@@ -113,16 +140,19 @@ FUNCTIONS: Mapping[str, Function] = {
     "bad": Function("one point", 1, 1, _bad),
     "changes": _window(_changes),
     "count": _window(_of_a_condition),
+    "days_to": Function("a number, a limit, and a span such as '14d'", 3, 3, _days_to),
     "delta": _window(_apart),
     "held": _window(_of_a_condition),
     "max": Function("numbers, or a number and a span such as '10m'", 2, 20, _extreme),
     "min": Function("numbers, or a number and a span such as '10m'", 2, 20, _extreme),
     "members": _relation(),
     "nearby": _relation(),
+    "p95_of_hour": Function("a number and a span such as '14d'", 2, 2, _usual),
     "percentile": Function("a number, a span and a percentage, such as (x, '1h', 95)", 3, 3, _percentile),
     "rate": _window(_rate),
     "rated": Function("a name in quotes, and a number as default", 1, 2, _rated),
     "since": Function("one condition", 1, 1, _since),
+    "slope": Function("a number and a span such as '14d'", 2, 2, _slope),
     "stale": Function("one point", 1, 1, _stale),
     "stddev": _window(_apart),
     "upstream": _relation(),

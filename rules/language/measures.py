@@ -1,7 +1,7 @@
 """Units of terms: which may stand together, and constants that carry one, such as '0.5 bar'.
 
-A unit is a UCUM code of facility/units.py, or such a code with `/s` behind it (the rate of a point). None is the unit
-of what takes that of the other side: plain numbers, rated values, counts, products and quotients.
+A unit is a UCUM code of facility/units.py, or such a code with `/s` or `/d` behind it (how fast a point changes). None
+is the unit of what takes that of the other side: plain numbers, rated values, counts, products and quotients.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from facility.units import UNITS, convert, symbol
 from rules.language.grammar import source, wrong
 
 _QUANTITY = re.compile(r"([-+]?\d{1,15}(?:\.\d{1,15})?) *([^\d\s.+-].{0,20})")
-_PER_SECOND = {"/s": 1.0, "/min": 60.0, "/h": 3600.0, "/d": 86_400.0}
+_SECONDS = {"/s": 1.0, "/min": 60.0, "/h": 3600.0, "/d": 86_400.0}
 _DIFFERENCE = {"Cel": "K"}
 _BY_SYMBOL = {unit.symbol: unit.code for unit in UNITS.values() if unit.symbol}
 
 
 def shown(unit: str) -> str:
     """A unit as people read it."""
-    code, per, _ = unit.partition("/s") if unit not in UNITS else (unit, "", "")
-    return (symbol(code) or code.strip("{}")) + per
+    code, ending = _apart(unit)
+    return (symbol(code) or code.strip("{}")) + ending
 
 
 def difference(unit: str | None) -> str | None:
@@ -30,10 +30,10 @@ def difference(unit: str | None) -> str | None:
     return _DIFFERENCE.get(unit, unit) if unit else None
 
 
-def per_second(unit: str | None) -> str | None:
-    """The unit of the rate of a value."""
+def per(ending: str, unit: str | None) -> str | None:
+    """The unit of how fast a value changes; `ending` is `/s` or `/d`."""
     found = difference(unit)
-    return f"{found}/s" if found else None
+    return found + ending if found else None
 
 
 def agreed(parts: Iterable[tuple[ast.expr, str | None]]) -> str | None:
@@ -81,7 +81,7 @@ def converted(node: ast.expr, text: str, other: ast.expr, unit: str | None) -> f
         raise wrong(node, f"{source(other)} has no unit of its own to bring {text!r} to: write a plain number")
     value, given = float(found[1]), _code(found[2].strip())
     try:
-        exact = convert(value, given, unit) if unit in UNITS else _rate(value, given, unit.removesuffix("/s"))
+        exact = convert(value, given, unit) if unit in UNITS else _rate(value, given, unit)
         return value if given == unit else float(f"{exact:.12g}")
     except ValueError:
         known = ", ".join(_fitting(unit))
@@ -94,15 +94,22 @@ def _code(name: str) -> str:
     return _BY_SYMBOL.get(name, name)
 
 
+def _apart(unit: str) -> tuple[str, str]:
+    """A unit as its code and `/s`, `/d` or nothing."""
+    ending = "" if unit in UNITS else next((known for known in _SECONDS if unit.endswith(known)), "")
+    return unit.removesuffix(ending), ending
+
+
 def _rate(value: float, given: str, unit: str) -> float:
-    for ending, seconds in _PER_SECOND.items():
+    code, wanted = _apart(unit)
+    for ending, seconds in _SECONDS.items():
         if given.endswith(ending):
-            return convert(value, _code(given.removesuffix(ending)), unit) / seconds
+            return convert(value, _code(given.removesuffix(ending)), code) / seconds * _SECONDS[wanted]
     raise ValueError(given)
 
 
 def _fitting(unit: str) -> list[str]:
     if unit not in UNITS:
-        return [f"{code}/s, {code}/h" for code in _fitting(unit.removesuffix("/s"))]
+        return [f"{code}{ending}" for code in _fitting(_apart(unit)[0]) for ending in _SECONDS]
     quantity = UNITS[unit].quantity
     return [shown(code) for code, known in UNITS.items() if known.quantity == quantity and shown(code)]
