@@ -30,7 +30,6 @@ from facility.errors import DecodeError, StoreError
 from facility.readings import Sample
 from facility.wire import Batch, decode, parse_topic, readings_topic, status_topic
 from rules.channels import Channel
-from rules.commands import Commands
 from rules.compiled import Rulebook
 from rules.effects import Judgement
 from rules.engine import OLD_MS, Engine
@@ -40,6 +39,7 @@ from rules.outbox import Outbox
 from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
+from rules.tending import tend
 from rules.transitions import Key
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,6 @@ class Rules:
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
         self.routing = Routing.of(self.site)
-        self.commands = Commands(self.records, self.routing)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
         self.counts: Counter[str] = Counter()
         self.gateways = Gateways(
@@ -333,12 +332,14 @@ class Rules:
             await self.clock.sleep(max(TICK, TICK_SHARE * (self.clock.monotonic() - begun)))
 
     async def _housekeeping(self) -> None:
-        """End shelvings that ran out, and tell of alarms that stand untold."""
+        """Do what time alone does to alarms, and tell of those that stand untold."""
         while True:
             await self.clock.sleep(HOUSEKEEPING)
             now = self.clock.ms()
             try:
-                self.counts["shelvings_ended"] += await self.commands.expire(now)
+                done = await tend(self.records, self.routing, now)
+                self.counts["shelvings_ended"] += done.unshelved
+                self.counts["alarms_stale"] += done.stale
             except StoreError as error:
                 self._database_error(error)
             await self._announce(settled_before=now - SETTLED_MS)
