@@ -7,7 +7,7 @@ leaves a journal entry, an audit entry, and a notice for the live stream.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from facility.errors import TransitionError
 from rules import removal as out
 from rules import schema
 from rules.alarm import SUPPRESSION, Event
-from rules.effects import Seen
+from rules.effects import Look, blind
 from rules.notify import Routing, is_guarded
 from rules.records import Records, new_id
 from rules.removal import Removal
@@ -33,12 +33,6 @@ from rules.writing import write
 __all__ = ["MAX_NOTE", "Commands", "NotFoundError", "Removal"]
 
 T = TypeVar("T")
-Look = Callable[[str, Iterable[str]], Mapping[str, Seen]]
-"""(asset, points) -> what is known of these points now."""
-
-
-def _blind(_asset: str, _points: Iterable[str]) -> Mapping[str, Seen]:
-    return {}
 
 
 class Commands:
@@ -48,7 +42,7 @@ class Commands:
     Errors: NotFoundError (404), TransitionError (409), ValueError (422) and StoreError (503).
     """
 
-    def __init__(self, records: Records, routing: Routing, look: Look = _blind) -> None:
+    def __init__(self, records: Records, routing: Routing, look: Look = blind) -> None:
         self._records = records
         self._routing = routing
         self._look = look
@@ -91,7 +85,7 @@ class Commands:
         act = _removing(wanted, actor, at)
 
         async def attempt(connection: AsyncConnection) -> RemovalRow:
-            changes = Changes(self._routing, at, new_id)
+            changes = self._changes(at)
             removal = await out.begin(connection, changes, asset, wanted, act)
             await out.remove_all(connection, changes, removal, act)
             await audit(connection, act, "asset.remove", asset)
@@ -106,7 +100,7 @@ class Commands:
 
         async def attempt(connection: AsyncConnection) -> RemovalRow:
             removal = await out.one(connection, self._routing.site, removal_id)
-            ended = await out.end(connection, Changes(self._routing, at, new_id), removal, act)
+            ended = await out.end(connection, self._changes(at), removal, act)
             await audit(connection, act, "asset.return", removal.asset)
             return ended
 
@@ -149,10 +143,13 @@ class Commands:
             await audit(connection, Act(at=at, actor=actor, note=detail), f"ticket.{event.value}", ticket_id)
             if out.is_over(after.state):
                 over = Act(at=at, actor=SYSTEM, note=f"{ticket_id}: {event.value}")
-                await out.end_with_ticket(connection, Changes(self._routing, at, new_id), ticket_id, over)
+                await out.end_with_ticket(connection, self._changes(at), ticket_id, over)
             return after
 
         return await self._done(attempt)
+
+    def _changes(self, at: int) -> Changes:
+        return Changes(self._routing, at, new_id, look=self._look)
 
     async def _done(self, attempt: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         done = await retried(self._records, attempt)
@@ -169,8 +166,8 @@ class Commands:
             if found is None:
                 raise NotFoundError("alarm", alarm_id)
             before = alarm_row(found)
-            changes = Changes(self._routing, act.at, new_id)
-            done = replace(act, seen=self._look(before.asset, before.facts))
+            changes = self._changes(act.at)
+            done = act
             _check_quiet(before, event, removal)
             if removal and (before.suppression, event) in SUPPRESSION:
                 begun = await out.begin(connection, changes, before.asset, removal, act, alarm_id=alarm_id)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from facility.readings import Quality, Value
 from rules.rule import Rule
+
+Kind = Literal["raise", "clear", "suppress", "release"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,15 @@ class Seen:
     value: Value
     quality: Quality | None
     at: int
+
+
+Look = Callable[[str, Iterable[str]], Mapping[str, Seen]]
+"""(asset, points) -> what is known of these points now; those that nobody knows are left out."""
+
+
+def blind(_asset: str, _points: Iterable[str]) -> Mapping[str, Seen]:
+    """The Look of somebody who sees no readings."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,7 @@ class Judgement:
 
     rule: Rule
     asset: str
-    event: Literal["raise", "clear", "suppress", "release"]
+    event: Kind
     at: int
     since: int
     facts: dict[str, Value] = field(default_factory=dict)

@@ -24,6 +24,7 @@ from facility.settings import RecordsSettings
 from rules import schema, schema_life
 from rules.alarm import ACTIVE, OWED, State, Suppression
 from rules.database import new_engine, upgrade
+from rules.delays import Delays, load_delays, save_delays
 from rules.effects import Judgement
 from rules.notify import Routing
 from rules.rows import (
@@ -43,7 +44,7 @@ from rules.rows import (
     ticket_row,
 )
 from rules.tickets import FINAL, TicketState
-from rules.transitions import Changes, announce, identity, judge, key_of, remark
+from rules.transitions import Changes, announce, identity, judge, key_of
 from rules.writing import habits, known_judgements, live_alarms, removals, save_cursors, write
 
 T = TypeVar("T")
@@ -114,19 +115,25 @@ class Records:
                 yield connection
 
     async def apply(
-        self, judgements: Sequence[Judgement], routing: Routing, at: int, *, cursors: Iterable[Cursor] = ()
+        self,
+        judgements: Sequence[Judgement],
+        routing: Routing,
+        at: int,
+        *,
+        cursors: Iterable[Cursor] = (),
+        delays: Delays | None = None,
     ) -> Applied:
-        """All judgements, their tickets, messages and notices, and how far the rules are, in one transaction."""
+        """All judgements and what follows, and how far the rules are: `delays` that changed, as at `cursors`."""
         for attempt in range(CONFLICTS):
             try:
-                return await self._apply(judgements, routing, at, cursors)
+                return await self._apply(judgements, routing, at, cursors, delays or {})
             except IntegrityError as error:  # another process opened the same alarm in between: look again
                 if attempt == CONFLICTS - 1:
                     raise StoreError("records", f"a transition clashes with another writer: {error.orig}") from error
         raise AssertionError("unreachable")
 
     async def _apply(
-        self, judgements: Sequence[Judgement], routing: Routing, at: int, cursors: Iterable[Cursor]
+        self, judgements: Sequence[Judgement], routing: Routing, at: int, cursors: Iterable[Cursor], delays: Delays
     ) -> Applied:
         changes = Changes(routing, at, new_id)
         async with self.writing() as connection:
@@ -145,6 +152,7 @@ class Records:
                 judge(changes, live, judgement)
             await write(connection, changes)
             await save_cursors(connection, routing.site, cursors)
+            await save_delays(connection, routing.site, delays)
         self._wake(changes)
         opened, moved, tickets = len(changes.opened), len(changes.moved), len(changes.tickets)
         return Applied(opened, moved, changes.unchanged, changes.duplicates, tickets, len(changes.outbox))
@@ -172,19 +180,6 @@ class Records:
             await write(connection, changes)
         self._wake(changes)
         return len(changes.moved)
-
-    async def note_orphans(self, routing: Routing, at: int, orphans: Iterable[AlarmRow]) -> int:
-        """Say in the journal, once, that these alarms stay although their rule or asset is gone; returns how many."""
-        ids = {item.id: item for item in orphans}
-        table = schema.journal
-        changes = Changes(routing, at, new_id)
-        async with self.writing() as connection:
-            query = select(table.c.alarm_id).where(table.c.alarm_id.in_(ids), table.c.event == "orphaned")
-            noted = set((await connection.execute(query)).scalars())
-            for id_ in ids.keys() - noted:
-                remark(changes, ids[id_], "orphaned", "orphaned")
-            await write(connection, changes)
-        return len(changes.journal)
 
     async def save_cursors(self, site: str, cursors: Iterable[Cursor]) -> None:
         """Remember how far the rules are with each gateway."""
@@ -321,6 +316,11 @@ class Records:
         return {
             found["gateway"]: row(Cursor, found) for found in await self.rows(select(table).where(table.c.site == site))
         }
+
+    async def delays(self, site: str) -> Delays:
+        """The delays that ran when the cursors were written."""
+        async with self.reading() as connection:
+            return await load_delays(connection, site)
 
     async def counts(self) -> Counts:
         """The whole at a glance."""

@@ -98,7 +98,7 @@ async def end_with_ticket(connection: AsyncConnection, changes: Changes, ticket_
     wanted = (table.c.ticket_id == ticket_id) & table.c.ended_at.is_(None)
     found = await _removals(connection, wanted)
     for removal in found:
-        part = Changes(changes.routing, changes.at, changes.new_id)
+        part = Changes(changes.routing, changes.at, changes.new_id, look=changes.look)
         await end(connection, part, removal, act)
     return len(found)
 

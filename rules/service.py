@@ -31,16 +31,16 @@ from facility.readings import Sample
 from facility.wire import Batch, decode, parse_topic, readings_topic, status_topic
 from rules.channels import Channel
 from rules.compiled import Rulebook
+from rules.delays import Delays, Unsaved
 from rules.effects import Judgement
-from rules.engine import OLD_MS, Engine
+from rules.engine import OLD_MS, Engine, Standing
 from rules.gateways import Gateways
 from rules.notify import Routing
 from rules.outbox import Outbox
 from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
-from rules.tending import tend
-from rules.transitions import Key
+from rules.tending import note_orphans, tend
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,7 @@ class Rules:
         self.live = asyncio.Event()
         self._progress: dict[str, Progress] = {}
         self._pending: list[Judgement] = []
+        self._delays = Unsaved()
         self._moved = False
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -154,8 +155,9 @@ class Rules:
 
     async def _start(self) -> None:
         cursors = await self._cursors()
+        delays = await self.records.delays(self.site.id)
         self._progress = {name: Progress(name, cursors.get(name)) for name in self.site.gateways}
-        await self._take_up()
+        await self._take_up(delays)
         if cursors:
             await self.clock.sleep(CATCH_UP)
         await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
@@ -172,20 +174,20 @@ class Rules:
                 self._database_error(error)
                 await self.clock.sleep(1.0)
 
-    async def _take_up(self) -> None:
-        """Give the engine the alarms whose condition holds; those that no rule answers to stay, with a remark."""
-        rows = await self.records.live_alarms(self.site.id)
+    async def _take_up(self, delays: Delays) -> None:
+        """Give the engine what the records know; alarms that no rule answers to stay, with a remark."""
+        rows, runs = await self.records.live_alarms(self.site.id), self.rulebook.keys
         known = {(row.rule, row.rule_index, row.asset): row for row in rows}
-        lost = self.engine.restore([key for key, row in known.items() if row.alarm.is_active])
-        orphans = {key for key in known if key not in self._known_keys} | set(lost)
+        lost = self.engine.restore(
+            [key for key, row in known.items() if row.alarm.is_active],
+            standing=[Standing(key, state) for key, state in delays.items() if state and key in runs],
+            quiet=[key for key, row in known.items() if row.inhibited],
+        )
+        self._delays.begin(delays, runs)
+        orphans = {key for key in known if key not in runs} | set(lost)
         self.counts["orphaned_alarms"] = len(orphans)
         if orphans:
-            await self.records.note_orphans(self.routing, self.clock.ms(), [known[key] for key in orphans])
-
-    @cached_property
-    def _known_keys(self) -> frozenset[Key]:
-        book = self.rulebook.by_asset.items()
-        return frozenset((item.rule.id, item.rule.index, asset) for asset, items in book for item in items)
+            await note_orphans(self.records, self.routing, self.clock.ms(), [known[key] for key in orphans])
 
     async def _replay(self, seen: Mapping[str, int], newest: int | None) -> None:
         """Warm the engine with what was judged before, then judge what is stored since.
@@ -337,9 +339,8 @@ class Rules:
             await self.clock.sleep(HOUSEKEEPING)
             now = self.clock.ms()
             try:
-                done = await tend(self.records, self.routing, now)
+                done = await tend(self.records, self.routing, now, self.engine.seen)
                 self.counts["shelvings_ended"] += done.unshelved
-                self.counts["alarms_stale"] += done.stale
             except StoreError as error:
                 self._database_error(error)
             await self._announce(settled_before=now - SETTLED_MS)
@@ -370,18 +371,20 @@ class Rules:
 
     async def _write_waiting(self) -> bool:
         number = len(self._pending)
-        if not number and not self._moved:
+        # taken together, without an await in between: cursors and delays must not be ahead of the judgements
+        delays = self._delays.take(self.engine.changed_delays())
+        if not number and not self._moved and not delays:
             return True
-        # taken together, without an await in between: the cursors must not be ahead of the judgements
         batch, cursors = self._pending[:number], [progress.cursor() for progress in self._progress.values()]
         self._moved = False
         try:
-            done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors)
+            done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors, delays=delays)
         except StoreError as error:
             self._moved = True
             self._database_error(error)
             return False
         del self._pending[:number]
+        self._delays.saved(delays)
         for name in ("opened", "moved", "unchanged", "duplicates", "tickets"):
             self.counts[f"alarms_{name}"] += getattr(done, name)
         return True

@@ -16,7 +16,7 @@ from facility.points import Label
 from rules import chatter
 from rules.alarm import Alarm, Event, State, Suppression, step
 from rules.chatter import Habit
-from rules.effects import Judgement, Seen
+from rules.effects import Judgement, Look, Seen, blind
 from rules.notify import Decision, Moment, Routing, decide, is_guarded, message, notice, ticket_priority, wants_ticket
 from rules.opening import CHATTER_GUIDANCE, CHATTER_PRIORITY, CHATTERING, new_alarm, new_ticket
 from rules.rows import AlarmRow, RemovalRow, TicketRow
@@ -31,6 +31,7 @@ NewId = Callable[[str, int], str]
 Key = tuple[str, int, str]
 """(rule, index, asset): the identity of an alarm within its site."""
 
+_CONDITION = frozenset({Event.RAISE, Event.CLEAR})
 _RELEASES = frozenset({Event.UNSHELVE, Event.RELEASE, Event.RETURN})
 _NOBODY_TO_TELL = frozenset({"no_route", "no_channel"})
 _encoder = msgspec.json.Encoder()
@@ -41,6 +42,7 @@ class Changes:
     """Everything that one transaction writes. `at` is the instant of writing; `versions` those that the rows had.
 
     `habits` are those loaded, by alarm, and `behaved` the ones that changed; `removals` the assets out of service.
+    `look` says what the points of a rule are now, for the journal of what people and time do.
     """
 
     routing: Routing
@@ -48,6 +50,7 @@ class Changes:
     new_id: NewId
     habits: dict[Key, Habit] = field(default_factory=dict)
     removals: Mapping[str, RemovalRow] = field(default_factory=dict)
+    look: Look = blind
     behaved: dict[Key, Habit] = field(default_factory=dict)
     opened: dict[str, AlarmRow] = field(default_factory=dict)
     moved: dict[str, AlarmRow] = field(default_factory=dict)
@@ -71,8 +74,8 @@ class Changes:
 class Act:
     """Who did what when: `until` is the end of a shelving, `judgement` what the engine said, if it was the engine.
 
-    `seen` are the readings of the rule at that instant, where they are known; `removal` what takes it out of service;
-    `reason` a code of REASONS that says more than why people were told.
+    `seen` are the readings of the rule at that instant, if they are not those of now; `removal` what takes it out of
+    service; `reason` a code of REASONS that says more than why people were told.
     """
 
     at: int
@@ -106,7 +109,7 @@ def judge(changes: Changes, live: MutableMapping[Key, AlarmRow], judgement: Judg
             changes.unchanged += 1
             return
         row = _open(changes, judgement)
-    elif judgement.historical and judgement.at < max(row.raised_at or 0, row.cleared_at or 0):
+    elif event in _CONDITION and judgement.historical and judgement.at < max(row.raised_at or 0, row.cleared_at or 0):
         # the live alarm knows better than a replayed past; the journal still says that it happened
         _write_down(changes, row, event.value, Act(at=judgement.at, judgement=judgement), "historical")
         return
@@ -294,6 +297,7 @@ def ticket_entry(ticket: TicketRow, event: str, at: int, *, actor: str, note: st
 
 
 def _write_down(changes: Changes, row: AlarmRow, event: str, act: Act, reason: str) -> None:
+    seen = act.judgement.seen if act.judgement else act.seen or changes.look(row.asset, row.facts)
     changes.journal.append(
         {
             "alarm_id": row.id,
@@ -308,8 +312,8 @@ def _write_down(changes: Changes, row: AlarmRow, event: str, act: Act, reason: s
             "note": act.note,
             "judgement": identity(row.site, act.judgement) if act.judgement else None,
             "seen": {
-                key: {"value": seen.value, "quality": seen.quality and seen.quality.value, "at": seen.at}
-                for key, seen in (act.judgement.seen if act.judgement else act.seen).items()
+                key: {"value": item.value, "quality": item.quality and item.quality.value, "at": item.at}
+                for key, item in seen.items()
             },
         }
     )

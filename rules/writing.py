@@ -17,7 +17,8 @@ from rules.rows import row as any_row
 from rules.transitions import Changes, Key
 
 T = TypeVar("T")
-_KEY = ("site", "rule", "rule_index", "asset")
+KEY = ("site", "rule", "rule_index", "asset")
+"""The columns by which an alarm's rule at its asset is known."""
 _HABIT = tuple(item.name for item in fields(Habit))
 CHUNK = 500
 """Values in one IN list; both databases bound the parameters of a statement."""
@@ -91,8 +92,8 @@ async def write(connection: AsyncConnection, changes: Changes) -> None:
         await connection.execute(insert_missing(connection, schema.outbox, "key"), changes.outbox)
     if changes.behaved:
         site = changes.routing.site
-        rows = [{**_key_columns(site, key), **asdict(habit)} for key, habit in changes.behaved.items()]
-        await connection.execute(_upsert(connection, schema_life.habits, _KEY, _HABIT), rows)
+        rows = [{**key_columns(site, key), **asdict(habit)} for key, habit in changes.behaved.items()]
+        await connection.execute(upsert(connection, schema_life.habits, KEY, _HABIT), rows)
 
 
 def insert_missing(connection: AsyncConnection, table: Table, *unique: str) -> Any:
@@ -125,11 +126,11 @@ async def save_cursors(connection: AsyncConnection, site: str, cursors: Iterable
     rows = [{"site": site, **asdict(cursor)} for cursor in cursors]
     if not rows:
         return
-    statement = _upsert(connection, schema.cursors, ("site", "gateway"), ("boot", "seq", "at", "assets"))
+    statement = upsert(connection, schema.cursors, ("site", "gateway"), ("boot", "seq", "at", "assets"))
     await connection.execute(statement, rows)
 
 
-def _upsert(connection: AsyncConnection, table: Table, unique: Sequence[str], changed: Sequence[str]) -> Any:
+def upsert(connection: AsyncConnection, table: Table, unique: Sequence[str], changed: Sequence[str]) -> Any:
     """INSERT that replaces the `changed` columns of a row that is there already."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(table)
@@ -137,7 +138,8 @@ def _upsert(connection: AsyncConnection, table: Table, unique: Sequence[str], ch
     return statement.on_conflict_do_update(index_elements=[*unique], set_=new)
 
 
-def _key_columns(site: str, key: Key) -> dict[str, Any]:
+def key_columns(site: str, key: Key) -> dict[str, Any]:
+    """The values of the columns KEY."""
     return {"site": site, "rule": key[0], "rule_index": key[1], "asset": key[2]}
 
 
