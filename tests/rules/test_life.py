@@ -7,7 +7,7 @@ import pytest
 from facility.errors import TransitionError
 from facility.readings import Quality
 from rules.commands import Commands, Removal
-from rules.effects import Judgement, Seen
+from rules.effects import Judgement, Kind, Seen
 from rules.records import Records
 from rules.rows import AlarmRow, TicketRow
 from rules.rule import Rule
@@ -103,7 +103,7 @@ async def test_life_safety_chatters_aloud_but_not_without_end(records: Records) 
 
 async def test_replayed_cycles_shelve_nothing(records: Records) -> None:
     for number, judgement in enumerate(cycles(4)):
-        event = "clear" if number % 2 else "raise"
+        event: Kind = "clear" if number % 2 else "raise"
         past = a_judgement(event, at=judgement.at, historical=True)
         await records.apply([past], ROUTING, 10 * MINUTE)
     row = await only(records)
