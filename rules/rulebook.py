@@ -44,6 +44,7 @@ class _Rule(Strict):
     clear: str = ""
     clear_for: str | float = 0.0
     enable: str = ""
+    suppress: str = ""
     severity: int | None = Field(default=None, ge=1, le=4)
     raises: Raises | None = None
     latch: bool = False
@@ -69,19 +70,20 @@ class Definition:
     @property
     def is_indexed(self) -> bool:
         """Whether it is made once for each index."""
-        return any(INDEXED.search(text) for text in (self.rule.when, self.rule.clear, self.rule.enable))
+        rule = self.rule
+        return any(INDEXED.search(text) for text in (rule.when, rule.clear, rule.enable, rule.suppress))
 
     def compile(self, index: int = 0) -> CompiledRule:
         """The rule for one index; ExpressionError."""
         rule = self.rule
         if index:
             rule = replace(rule, index=index, label=rule.label.fill(index), guidance=rule.guidance.fill(index))
-        when, clear, enable = (
+        when, clear, enable, suppress = (
             compile_expression(text, self.asset_class, index=index, classes=self.classes) if text else None
-            for text in (rule.when, rule.clear, rule.enable)
+            for text in (rule.when, rule.clear, rule.enable, rule.suppress)
         )
         assert when is not None, "a rule without `when` was refused when it was read"
-        return CompiledRule(rule, when, clear, enable)
+        return CompiledRule(rule, when, clear, enable, suppress)
 
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
@@ -229,6 +231,8 @@ class _Reader:
         delay = self._seconds((*place, "for"), item.for_)
         clear_delay = self._seconds((*place, "clear_for"), item.clear_for)
         schedule = self._hours((*place, "schedule"), item.schedule)
+        if item.suppress and item.severity == Severity.EMERGENCY:
+            self.wrong((*place, "suppress"), "an alarm of life safety (severity 1) is never suppressed")
         self._expressions(place, item, asset_class)
         if len(self.problems) > before or not (item.labels and item.guidance and item.when and item.severity):
             return None
@@ -242,6 +246,7 @@ class _Reader:
             when=item.when,
             clear=item.clear,
             enable=item.enable,
+            suppress=item.suppress,
             delay=delay,
             clear_delay=clear_delay,
             latch=item.latch,
@@ -254,13 +259,14 @@ class _Reader:
 
     def _expressions(self, place: Path_, item: _Rule, asset_class: AssetClass) -> None:
         """Check each expression, then what they make together."""
-        texts = {name: getattr(item, name) for name in ("when", "clear", "enable") if getattr(item, name)}
+        names = ("when", "clear", "enable", "suppress")
+        texts = {name: getattr(item, name) for name in names if getattr(item, name)}
         found = {name: self._expression((*place, name), text, asset_class) for name, text in texts.items()}
-        when, clear, enable = (found.get(name) for name in ("when", "clear", "enable"))
+        when, *others = (found.get(name) for name in names)
         if item.when == "":
             self.wrong((*place, "when"), "is empty")
         if when is not None and None not in found.values():
-            for name, flaw in flaws(when, clear, enable):
+            for name, flaw in flaws(when, *others):
                 self.wrong((*place, name), flaw)
 
     def _expression(self, place: Path_, text: str, asset_class: AssetClass) -> Compiled | None:
@@ -326,11 +332,14 @@ def assign(
         runs = False
         for compiled in _concrete(definition, [points.get(asset.id, frozenset()) for asset in candidates]):
             for asset in candidates:
-                missing = _missing(compiled, asset, points.get(asset.id, frozenset()), kinship)
+                given = points.get(asset.id, frozenset())
+                plain = replace(compiled, suppress=None)
+                missing = _missing(plain, asset, given, kinship)
                 if missing:
                     lacking.append(f"{asset.id} has no {', '.join(missing)}")
                 else:
-                    by_asset[asset.id].append(compiled)
+                    # what would suppress it is no reason to do without it
+                    by_asset[asset.id].append(plain if _missing(compiled, asset, given, kinship) else compiled)
                     runs = True
         if not runs:
             reason = min(lacking, key=len, default=f"no asset of class {rule.asset_class}")

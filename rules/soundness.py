@@ -9,7 +9,9 @@ from rules.language.expression import Compiled
 from rules.language.logic import negated, refuted
 
 
-def flaws(condition: Compiled, clear: Compiled | None, enable: Compiled | None) -> Iterator[tuple[str, str]]:
+def flaws(
+    condition: Compiled, clear: Compiled | None, enable: Compiled | None, suppress: Compiled | None
+) -> Iterator[tuple[str, str]]:
     """(key of the rule, what is wrong with it) for everything that is certain to be wrong; `condition` is `when`."""
     when = condition.logic
     never = refuted(when)
@@ -25,6 +27,6 @@ def flaws(condition: Compiled, clear: Compiled | None, enable: Compiled | None) 
         yield "clear", f"can never clear: {refuted(clear.logic)}"
     elif clear is not None and not never and refuted(clear.logic, negated(when)):
         yield "clear", f"can never clear while `when` is not true: {refuted(clear.logic, negated(when))}"
-    cost = sum(item.cost for item in (condition, clear, enable) if item is not None)
+    cost = sum(item.cost for item in (condition, clear, enable, suppress) if item is not None)
     if cost > MAX_COST:
         yield "when", f"the rule costs {cost:.0f}, the limit is {MAX_COST}: fewer or shorter windows cost less"

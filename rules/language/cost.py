@@ -2,7 +2,7 @@
 
 One part of an expression (a point, a number, a comparison, a function) costs 1. A window costs what its function costs,
 and more for each hour that it spans, for it keeps what it saw. A question to other equipment costs RELATION, for all of
-them are asked. The whole of a rule (`when`, `clear` and `enable`) stays
+them are asked. The whole of a rule (`when`, `clear`, `enable` and `suppress`) stays
 within MAX_COST; each window keeps at most so many changes as windows.py says, whatever it costs.
 """
 
