@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rules.kinship import Kinship
 from rules.language.expression import Compiled
+from rules.language.relation import Relation
+from rules.language.trends import seconds_of_readings
 from rules.rule import Rule
 
 
@@ -34,6 +37,11 @@ class CompiledRule:
         return tuple(dict.fromkeys(name for item in self.expressions for name in item.rated))
 
     @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Its questions to other equipment, each once."""
+        return tuple(dict.fromkeys(relation for item in self.expressions for relation in item.relations))
+
+    @property
     def is_timed(self) -> bool:
         """Whether it has to be looked at although no reading comes."""
         return bool(self.rule.schedule) or any(item.is_timed for item in self.expressions)
@@ -41,7 +49,8 @@ class CompiledRule:
     @property
     def longest_window(self) -> float:
         """Seconds of history that its windows want."""
-        return max((seconds for item in self.expressions for _, seconds in item.windows), default=0.0)
+        windows = (window for item in self.expressions for window in item.windows)
+        return max((seconds_of_readings(*window) for window in windows), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,15 @@ class Unused:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files."""
+    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files.
+
+    `kinship` says which assets a relation asks; by default none.
+    """
 
     by_asset: Mapping[str, tuple[CompiledRule, ...]]
     unused: tuple[Unused, ...] = ()
     time_zone: str = "UTC"
+    kinship: Kinship = Kinship({})  # noqa: RUF009 - never changed
     rules: tuple[Rule, ...] = field(init=False)
 
     def __post_init__(self) -> None:
