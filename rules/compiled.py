@@ -42,6 +42,12 @@ class CompiledRule:
         return tuple(dict.fromkeys(relation for item in self.expressions for relation in item.relations))
 
     @property
+    def wanted(self) -> tuple[Relation, ...]:
+        """The questions that somebody has to answer. In `enable` nobody may be there: a main board has no feeder."""
+        raising = (item for item in (self.when, self.clear) if item is not None)
+        return tuple(dict.fromkeys(relation for item in raising for relation in item.relations))
+
+    @property
     def is_timed(self) -> bool:
         """Whether it has to be looked at although no reading comes."""
         return bool(self.rule.schedule) or any(item.is_timed for item in self.expressions)
