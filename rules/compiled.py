@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rules.language.expression import Compiled
+from rules.linkage.matrix import Matrix
 from rules.rule import Rule
 
 
@@ -55,11 +56,15 @@ class Unused:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files."""
+    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files.
+
+    `linkage`: what its fire panels have to start, each with its matrix.
+    """
 
     by_asset: Mapping[str, tuple[CompiledRule, ...]]
     unused: tuple[Unused, ...] = ()
     time_zone: str = "UTC"
+    linkage: tuple[Matrix, ...] = ()
     rules: tuple[Rule, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -25,6 +25,7 @@ from rules.compiled import CompiledRule, Rulebook, Unused
 from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.language.expression import INDEXED, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
+from rules.linkage.matrixfile import load_linkage
 from rules.rule import Raises, Rule, Severity
 
 PACKS = Path(__file__).parent / "packs"
@@ -79,9 +80,20 @@ class Definition:
 
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
-    """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
-    definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
-    return assign(definitions, site.assets, mapped_points(site, catalog), time_zone=site.time_zone)
+    """The rules of a site, assigned to its assets, and its linkage; ConfigError with every problem of every file."""
+    points = mapped_points(site, catalog)
+    problems: list[Problem] = []
+    try:
+        definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        linkage = load_linkage(site, catalog, points)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return replace(assign(definitions, site.assets, points, time_zone=site.time_zone), linkage=linkage)
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from facility.again import ask_again
 from facility.bus import Bus, Message, Subscription
@@ -35,12 +35,14 @@ from rules.compiled import Rulebook
 from rules.effects import Judgement
 from rules.engine import OLD_MS, Engine
 from rules.gateways import Gateways
+from rules.judges import Judges
+from rules.linkage.judge import Linkage
+from rules.linkage.keeping import keep_runs, open_runs
 from rules.notify import Routing
 from rules.outbox import Outbox
 from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
-from rules.transitions import Key
 
 log = logging.getLogger(__name__)
 
@@ -87,12 +89,14 @@ class Rules:
         """Put the parts together; nothing starts before `run`."""
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
+        self.linkage = Linkage(self.site.id, self.rulebook.linkage, self.site.assets, self.catalog)
+        self.judges = Judges(self.engine, self.linkage, self.rulebook)
         self.routing = Routing.of(self.site)
         self.commands = Commands(self.records, self.routing)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
         self.counts: Counter[str] = Counter()
         self.gateways = Gateways(
-            self.site, self.catalog, self.engine, bus=self.bus, clock=self.clock, judge=self._try, counts=self.counts
+            self.site, self.catalog, self.judges, bus=self.bus, clock=self.clock, judge=self._try, counts=self.counts
         )
         self.live = asyncio.Event()
         self._progress: dict[str, Progress] = {}
@@ -162,7 +166,7 @@ class Rules:
         await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
         await self._write()
         await self._announce(settled_before=self.clock.ms())
-        self._judge(self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
+        self._judge(self.judges.on_tick(self.clock.ms() - TICK_LAG_MS))
 
     async def _cursors(self) -> dict[str, Cursor]:
         """How far the rules were; waits for a database that is not there yet: without it nothing can be told."""
@@ -177,16 +181,12 @@ class Rules:
         """Give the engine the alarms whose condition holds; those that no rule answers to stay, with a remark."""
         rows = await self.records.live_alarms(self.site.id)
         known = {(row.rule, row.rule_index, row.asset): row for row in rows}
-        lost = self.engine.restore([key for key, row in known.items() if row.alarm.is_active])
-        orphans = {key for key in known if key not in self._known_keys} | set(lost)
+        active = [key for key, row in known.items() if row.alarm.is_active]
+        lost = self.judges.restore(active, await open_runs(self.records, self.site.id))
+        orphans = {key for key in known if key not in self.judges.keys} | set(lost)
         self.counts["orphaned_alarms"] = len(orphans)
         if orphans:
             await self.records.note_orphans(self.routing, self.clock.ms(), [known[key] for key in orphans])
-
-    @cached_property
-    def _known_keys(self) -> frozenset[Key]:
-        book = self.rulebook.by_asset.items()
-        return frozenset((item.rule.id, item.rule.index, asset) for asset, items in book for item in items)
 
     async def _replay(self, seen: Mapping[str, int], newest: int | None) -> None:
         """Warm the engine with what was judged before, then judge what is stored since.
@@ -200,7 +200,7 @@ class Rules:
 
         def take(sample: Sample) -> None:
             if sample.at <= seen.get(sample.asset, default):
-                self.engine.warm(sample)
+                self.judges.warm(sample)
                 self.counts["samples_warmed"] += 1
                 return
             self._take_sample(self._home.get(sample.asset, self.site.gateways[0]), sample, historical=True, now=now)
@@ -284,7 +284,7 @@ class Rules:
     def _ask(self, sample: Sample, *, historical: bool = False) -> list[Judgement] | None:
         """What the engine says to a sample; a fault of ours in it is logged and counted, and stops no other one."""
         try:
-            return self.engine.on_sample(sample, historical=historical)
+            return self.judges.on_sample(sample, historical=historical)
         except Exception:
             self.counts["failed_samples"] += 1
             log.exception("rules: asset %s at %d", sample.asset, sample.at)
@@ -329,7 +329,7 @@ class Rules:
     async def _tick(self) -> None:
         while True:
             begun = self.clock.monotonic()
-            self._try("tick", lambda: self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
+            self._try("tick", lambda: self.judges.on_tick(self.clock.ms() - TICK_LAG_MS))
             await self.clock.sleep(max(TICK, TICK_SHARE * (self.clock.monotonic() - begun)))
 
     async def _housekeeping(self) -> None:
@@ -369,14 +369,17 @@ class Rules:
 
     async def _write_waiting(self) -> bool:
         number = len(self._pending)
-        if not number and not self._moved:
+        if not number and not self._moved and not self.linkage.is_dirty:
             return True
         # taken together, without an await in between: the cursors must not be ahead of the judgements
         batch, cursors = self._pending[:number], [progress.cursor() for progress in self._progress.values()]
+        runs = self.linkage.take_dirty()
         self._moved = False
         try:
-            done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors)
+            keep = partial(keep_runs, runs=runs, at=self.clock.ms())
+            done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors, beside=keep)
         except StoreError as error:
+            self.linkage.put_back(runs)
             self._moved = True
             self._database_error(error)
             return False
