@@ -14,7 +14,8 @@ from enum import StrEnum
 
 from facility.points import Point
 from facility.readings import Quality
-from rules.language.generate import Emit, Scope, function
+from rules.language.generate import Bind, Emit, Scope, function
+from rules.language.windowkinds import WindowKind
 
 _BIG = sys.float_info.max
 
@@ -31,13 +32,17 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A checked part of an expression. `constant` is its value if it has one; `point` is set for a bare point."""
+    """A checked part of an expression. `constant` is its value if it has one; `point` is set for a bare point.
+
+    `bounds` binds to a function that gives the least and the most that the number can be (relating.py).
+    """
 
     type: Type
     emit: Emit
     column: int
     constant: float | bool | str | None = None
     point: Point | None = None
+    bounds: Bind | None = None
 
 
 def constant(value: float | bool | str, *, column: int) -> Term:
@@ -64,14 +69,16 @@ def _slot(scope: Scope, point: Point) -> str:
     return scope.parameter(lambda frame: frame.slot(point.key), key=point.key)
 
 
-def window(name: str, source: str, *, of: Term, points: Sequence[str], length: int) -> Term:
-    """A window of `length` ms over what `of` gives; `source` is its text without blanks, `points` what it reads."""
+def window(name: str, source: str, *, of: Term, points: Sequence[str], length: int, argument: float = 0.0) -> Term:
+    """A window of `length` ms over what `of` gives; `source` is its text without blanks, `points` what it reads.
+
+    `argument` is one more number that the window is made with.
+    """
     read = function(of.emit)
+    kind = WindowKind(name, length, argument)
 
     def emit(scope: Scope) -> str:
-        asked = scope.parameter(
-            lambda frame: frame.window(name, length, source=source, points=points, read=read(frame)).value
-        )
+        asked = scope.parameter(lambda frame: frame.window(kind, source=source, points=points, read=read(frame)).value)
         return f"{asked}({scope.parameter(lambda frame: frame, key='frame()')}.now)"
 
     return Term(Type.TRUTH if name == "held" else Type.NUMBER, emit, of.column)
