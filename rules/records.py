@@ -156,14 +156,8 @@ class Records:
             if beside:
                 await beside(connection)
         self._wake(changes)
-        return Applied(
-            len(changes.opened),
-            len(changes.moved),
-            changes.unchanged,
-            changes.duplicates,
-            len(changes.tickets),
-            len(changes.outbox),
-        )
+        opened, moved, tickets = len(changes.opened), len(changes.moved), len(changes.tickets)
+        return Applied(opened, moved, changes.unchanged, changes.duplicates, tickets, len(changes.outbox))
 
     async def announce(self, routing: Routing, at: int, *, settled_before: int) -> int:
         """Tell of alarms that stand untold (raised while suppressed, or by replayed readings); returns how many.

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from facility.bus import MemoryBus
 from facility.clock import SystemClock
 from facility.readings import Sample
-from rules import service
+from rules import readback
 from rules.compiled import Rulebook
 from rules.linkage import keeping
 from rules.linkage.run import Run
@@ -26,7 +26,7 @@ CLOCK = SystemClock()
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "CATCH_UP", 0.0)
+    monkeypatch.setattr(readback, "CATCH_UP", 0.0)
 
 
 def shifted(sample: Sample, by: int) -> Sample:
