@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from facility.readings import Sample
-from rules.compiled import Rulebook
 from rules.effects import Judgement
-from rules.engine import Engine, Key
+from rules.engine import Engine
 from rules.linkage.judge import Linkage
-from rules.linkage.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +17,6 @@ class Judges:
 
     engine: Engine
     linkage: Linkage
-    rulebook: Rulebook
-
-    @property
-    def keys(self) -> frozenset[Key]:
-        """Every alarm that any of them may raise."""
-        book = self.rulebook.by_asset.items()
-        rules = frozenset((item.rule.id, item.rule.index, asset) for asset, items in book for item in items)
-        return rules | self.linkage.keys
-
-    def restore(self, active: Sequence[Key], runs: Iterable[Run]) -> list[Key]:
-        """Take up the alarms whose condition holds and the open linkage runs; the keys that nobody answers to."""
-        self.linkage.restore(runs, active)
-        return self.engine.restore([key for key in active if key not in self.linkage.keys])
 
     def warm(self, sample: Sample) -> None:
         """Take a stored sample as known, before the first tick."""
