@@ -127,6 +127,18 @@ TEXTS: dict[str, Label] = {
     "faults_of": Label("{id} 的故障", "Faults of {id}"),
     "faults_of_points": Label("{id} 的测点故障", "Faults of single points of {id}"),
     "acts_of": Label("对 {id} 的操作", "What people do to {id}"),
+    # linkage
+    "linkage": Label("消防联动", "Linkage"),
+    "linkage_runs": Label("联动核查记录", "Linkage runs"),
+    "no_linkage": Label("尚无记录：火警确认后自动开始核查", "None yet: a run begins when a fire is confirmed"),
+    "linkage_left": Label("剩余 {n} s", "{n} s left"),
+    "linkage_limit": Label("时限 {n} s", "limit {n} s"),
+    "linkage_since": Label("T0 后 {n} s", "T0 + {n} s"),
+    "linkage_stands": Label("保持", "standing"),
+    "linkage_print": Label("打印", "Print"),
+    "linkage_table": Label("导出表格", "Export CSV"),
+    "linkage_note": Label("添加说明", "Add a note"),
+    "linkage_say": Label("请填写说明", "Say something"),
     # tickets
     "open_tickets": Label("未完成", "Open"),
     "all_tickets": Label("全部", "All"),
