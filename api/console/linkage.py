@@ -51,7 +51,9 @@ class Row:
         visitor, verdict = self._visitor, effect.verdict
         standing = effect.continuous and verdict is Verdict.PENDING and run.is_live
         self._look.show(f"effect {'standing' if standing else verdict.value}")
-        self._verdict.show(visitor.say("linkage_stands") if standing else visitor.to(WORDS[verdict]))
+        undecided = verdict is Verdict.PENDING and not run.is_live
+        word_of = visitor.say("linkage_undecided") if undecided else visitor.to(WORDS[verdict])
+        self._verdict.show(visitor.say("linkage_stands") if standing else word_of)
         self._left.show(self._countdown(run, effect, now))
         self._feedback.show("" if effect.t_feedback is None else f"{since(run, effect.t_feedback)} s")
         self._note.show(self._why(effect))

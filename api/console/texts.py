@@ -134,6 +134,7 @@ TEXTS: dict[str, Label] = {
     "linkage_left": Label("剩余 {n} s", "{n} s left"),
     "linkage_limit": Label("时限 {n} s", "limit {n} s"),
     "linkage_since": Label("T0 后 {n} s", "T0 + {n} s"),
+    "linkage_undecided": Label("未到时限", "undecided"),
     "linkage_stands": Label("保持", "standing"),
     "linkage_print": Label("打印", "Print"),
     "linkage_table": Label("导出表格", "Export CSV"),
