@@ -51,7 +51,7 @@ async def test_a_run_that_is_over_is_opened_and_gets_a_note(console: Console) ->
         assert "panel reset" in await window.page.locator(".run > .first .state").inner_text()
         await window.page.click("text=Add a note")
         await window.page.fill("textarea", "Power cut by hand at 14:03")
-        await window.page.click("text=Confirm")
+        await window.page.click(".button.main:has-text('Confirm')")
         await window.sees(".said .entry:has-text('Power cut by hand')")
         assert not window.complaints
     links = await keeping.links(console.house.deps.records, console.house.deps.site.id, "L1")
