@@ -22,6 +22,7 @@ from facility.errors import ConfigError, Problem
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
+from rules.derived import place
 from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.kinship import Kinship
 from rules.language.expression import INDEXED, compile_expression
@@ -84,9 +85,17 @@ class Definition:
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
-    definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
-    points = mapped_points(site, catalog)
-    return assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
+    problems: list[Problem] = []
+    derived, points = place(catalog, site.assets, mapped_points(site, catalog), site.locations, problems)
+    try:
+        definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from error
+    if problems:
+        raise ConfigError(problems)
+    book = assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
+    idle = tuple(Unused(item.point.key, f"{item.file}:{item.line}", why) for item, why in derived.unused)
+    return replace(book, derived=derived, unused=book.unused + idle)
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
@@ -305,7 +314,9 @@ def assign(
         if not runs:
             reason = min(lacking, key=len, default=f"no asset of class {rule.asset_class}")
             unused.append(Unused(rule.id, rule.origin, reason))
-    return Rulebook({asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone, kinship)
+    return Rulebook(
+        {asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone, kinship=kinship
+    )
 
 
 def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[CompiledRule]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from rules.compiled import CompiledRule
 from rules.conditions import NORMAL, Event, Phase, State, Timing, due
+from rules.deriving import Deriving
 from rules.effects import Judgement
 from rules.kinship import Kinship
 from rules.language.frame import Frame, Slot
@@ -83,30 +84,36 @@ class Watch:
     """One asset: its frame, its runners, and which of them look at which point.
 
     `outside`: point -> the watches of other assets, and those of their runners that look at it here. `owed`: runners
-    that are to be judged by the next tick.
+    that are to be judged by the next tick. `by_derived`: its own runners by the points that are worked out, which no
+    device tells; `feeds`: the points that something is worked out from.
     """
 
     __slots__ = (
-        "asset", "by_point", "frame", "is_fresh", "looking", "next_due", "open", "outside", "owed", "replaying",
-        "runners", "timed",
+        "asset", "by_derived", "by_point", "feeds", "frame", "is_fresh", "looking", "next_due", "open", "outside",
+        "owed", "replaying", "runners", "timed",
     )  # fmt: skip
 
-    def __init__(self, asset: str, frame: Frame, runners: list[Runner]) -> None:
+    def __init__(self, asset: str, frame: Frame, runners: list[Runner], deriving: Deriving) -> None:
         self.asset = asset
+        self.feeds = deriving.looked_at(asset)
+        derived = deriving.derived(asset)
         self.frame = frame
         self.runners = dict.fromkeys(runners)
         self.timed = [Group(period, runners) for period in sorted({item.period for item in runners if item.period})]
         self.open: dict[Runner, None] = {}
         self.next_due = NEVER
-        self.by_point = {
-            key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
-            for key, slot in frame.slots.items()
-        }
-        self.looking = dict.fromkeys(runner for runner in runners if runner.slots)
+        looking = {key: dict.fromkeys(runner for runner in runners if key in runner.slots) for key in frame.slots}
+        self.by_point = {key: (slot, looking[key]) for key, slot in frame.slots.items() if key not in derived}
+        self.by_derived = {key: looking[key] for key in derived}
+        self.looking = dict.fromkeys(runner for runner in runners if not derived.issuperset(runner.slots))
         self.outside: dict[str, dict[Watch, dict[Runner, None]]] = {}
         self.owed: dict[Runner, None] = {}
         self.replaying = 0
         self.is_fresh = True
+
+    def lookers(self, key: str) -> dict[Runner, None]:
+        """The asset's own runners that look at one of its points."""
+        return self.by_derived[key] if key in self.by_derived else self.by_point[key][1]
 
     def seen_by(self, keys: Iterable[str]) -> dict[Watch, dict[Runner, None]]:
         """The runners of other assets that look at one of these points, by their watch."""
@@ -137,7 +144,7 @@ def link(watches: Mapping[str, Watch], kinship: Kinship) -> list[Watch]:
             for relation in runner.relations:
                 for other in kinship.related(watch.asset, relation):
                     _show(watches[other], watch, runner, relation.points)
-    return [watch for watch in watches.values() if watch.outside]
+    return [watch for watch in watches.values() if watch.outside or watch.feeds]
 
 
 def _show(seen: Watch, watch: Watch, runner: Runner, points: Iterable[str]) -> None:

@@ -26,6 +26,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from facility.classfile import AssetClass
 from facility.points import Kind, Point
@@ -58,15 +59,18 @@ class Compiled:
     windows: tuple[tuple[str, float], ...]
     rated: tuple[str, ...]
     relations: tuple[Relation, ...]
-    _bind: Callable[[Frame], Callable[[], bool | None]]
+    _bind: Callable[[Frame], Callable[[], Any]]
 
     @property
     def is_timed(self) -> bool:
         """Whether its answer can change although no reading comes."""
         return bool(self.windows)
 
-    def bind(self, frame: Frame) -> Callable[[], bool | None]:
-        """The condition over one asset: a function that gives true, false, or None for unknown."""
+    def bind(self, frame: Frame) -> Callable[[], Any]:
+        """The condition (or value) over one asset: a function that gives true, false, or None for unknown.
+
+        Any, because the type was fixed when it was compiled.
+        """
         return self._bind(frame)
 
 
@@ -81,6 +85,15 @@ def compile_expression(
     body = parse(text)
     compiler = _Compiler(asset_class, index, classes or {})
     return compiler.compiled(text, compiler.truth(body))
+
+
+def compile_value(
+    text: str, asset_class: AssetClass, *, wanted: Type, classes: Mapping[str, AssetClass] | None = None
+) -> Compiled:
+    """The same for a value of the type `wanted`, a number or a condition: what it is bound to gives that, or None."""
+    body = parse(text)
+    compiler = _Compiler(asset_class, 0, classes or {})
+    return compiler.compiled(text, compiler.truth(body) if wanted is Type.TRUTH else compiler.number(body))
 
 
 class _Compiler:
