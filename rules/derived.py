@@ -13,11 +13,11 @@ from facility.assets import Asset, Location
 from facility.catalog import Catalog
 from facility.derivedfile import Derived
 from facility.errors import Problem
-from facility.points import Kind, Point
+from facility.points import Point
 from rules.kinship import Kinship
+from rules.language.cost import MAX_COST
 from rules.language.expression import Compiled, compile_value
 from rules.language.grammar import ExpressionError
-from rules.language.terms import Type
 
 Place = tuple[str, str]
 """(asset, point key)"""
@@ -48,14 +48,17 @@ def compile_derived(
     """
     found: dict[tuple[str, str], CompiledPoint] = {}
     for item in catalog.derived:
-        wanted = Type.TRUTH if item.point.kind is Kind.DISCRETE else Type.NUMBER
         try:
             compiled = compile_value(
-                item.value, catalog.classes[item.asset_class], wanted=wanted, classes=catalog.classes
+                item.value, catalog.classes[item.asset_class], of=item.point, classes=catalog.classes
             )
         except ExpressionError as error:
             problems.append(item.problem(str(error)))
             continue
+        if compiled.cost > MAX_COST:
+            problems.append(
+                item.problem(f"costs {compiled.cost:.0f}, the limit is {MAX_COST}: fewer or shorter windows")
+            )
         problems += [
             item.problem(f"there is no asset {name!r} of class {item.asset_class}")
             for name in sorted(item.assets)

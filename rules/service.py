@@ -106,8 +106,7 @@ class Rules:
         tally = self.outbox.tally
         return {
             **{name: float(number) for name, number in self.counts.items()},
-            **{f"engine_{name}": float(number) for name, number in self.engine.counts.items()},
-            "engine_faults": float(self.engine.faults),
+            **self.engine.metrics(),
             "derived_unconfirmed": float(self.telling.unconfirmed),
             "waiting_judgements": float(len(self._pending)),
             "gateways_offline": float(self.gateways.offline),

@@ -134,6 +134,11 @@ def told(samples: Iterable[Sample]) -> list[tuple[str, str, float, Value, str]]:
             "derived[1].value: column 1: the class power has no point 'p.totl'; did you",
         ),
         ("> 80", "", "derived.yaml:7: derived[0].value: column 1: load.share is a number, a condition is needed"),
+        (
+            "/ rated('p') * 100",
+            "",
+            "derived.yaml:14: derived[1].value: column 1: p.total is in kW, the point load.share is in",
+        ),
         ('unit: "%"', "unit: furlong", "derived[1].unit: 'furlong' is not one of the known UCUM units"),
         ("range: [0, 200]", "range: [9, 2]", "the lower end is not below the upper end"),
         ("class: elevator", "class: rocket", "derived[2].class: there is no asset class 'rocket'"),
@@ -250,6 +255,7 @@ derived:
   - class: power
     key: load.mean
     labels: {zh: 均值, en: Mean}
+    unit: kW
     value: avg(p.total, '1m')
 """
     engine = an_engine(tmp_path, text=text)
