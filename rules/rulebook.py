@@ -8,9 +8,10 @@ rated values that it has no default for; one that runs nowhere is listed in `Rul
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import Field
 
@@ -23,15 +24,18 @@ from facility.names import nearest
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
+from rules.derived import place
 from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.kinship import Kinship
 from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.linkage.matrixfile import load_linkage
+from rules.language.trends import seconds_of_readings
 from rules.rule import Raises, Rule, Severity
 from rules.schedule import Hours, parse_hours
 from rules.soundness import flaws
 
+T = TypeVar("T")
 PACKS = Path(__file__).parent / "packs"
 MAX_DELAY = 7 * 86_400.0
 
@@ -89,21 +93,27 @@ class Definition:
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     """The rules of a site, assigned to its assets, and its linkage; ConfigError with every problem of every file."""
-    kept = site.settings.readings.retention_days
-    points = mapped_points(site, catalog)
     problems: list[Problem] = []
-    try:
-        definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets, kept_days=kept)
-    except ConfigError as error:
-        problems += error.problems
-    try:
-        linkage = load_linkage(site, catalog, points)
-    except ConfigError as error:
-        problems += error.problems
-    if problems:
+    kept = site.settings.readings.retention_days
+    mapped = mapped_points(site, catalog)
+    derived, points = place(catalog, site.assets, mapped, site.locations, problems)
+    linkage = attempt(problems, lambda: load_linkage(site, catalog, mapped))
+    folders = [PACKS, site.folder / "rules"]
+    definitions = attempt(problems, lambda: read_rules(folders, catalog, assets=site.assets, kept_days=kept))
+    if problems or definitions is None or linkage is None:
         raise ConfigError(problems)
     book = assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
-    return replace(book, holidays=site.holidays, linkage=linkage)
+    idle = tuple(Unused(item.point.key, f"{item.file}:{item.line}", why) for item, why in derived.unused)
+    return replace(book, holidays=site.holidays, derived=derived, unused=book.unused + idle, linkage=linkage)
+
+
+def attempt(problems: list[Problem], work: Callable[[], T]) -> T | None:
+    """What `work` gives; None when it can't, and its problems are noted."""
+    try:
+        return work()
+    except ConfigError as error:
+        problems += error.problems
+        return None
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
@@ -289,7 +299,7 @@ class _Reader:
             self.wrong(place, error.message, offset=error.column - 1)
             return None
         for function, seconds in found.windows:
-            if self.kept_days is not None and seconds > self.kept_days * 86_400:
+            if self.kept_days is not None and seconds_of_readings(function, seconds) > self.kept_days * 86_400:
                 self.wrong(
                     place, f"{function} looks {seconds / 86_400:g} days back, readings are kept {self.kept_days}"
                 )
