@@ -29,8 +29,8 @@ from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.kinship import Kinship
 from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
-from rules.linkage.matrixfile import load_linkage
 from rules.language.trends import seconds_of_readings
+from rules.linkage.matrixfile import load_linkage
 from rules.rule import Raises, Rule, Severity
 from rules.schedule import Hours, parse_hours
 from rules.soundness import flaws
