@@ -123,6 +123,55 @@ class RouteSettings(Strict):
     events: list[Literal["raise", "clear", "acknowledge", "ticket"]] = ["raise"]
 
 
+class FoldingSettings(Strict):
+    """How consequences are told together with their cause (rules/folding.py).
+
+    A possible consequence is held for `settle` seconds, in case its cause follows; a cause explains what is raised
+    within `window` seconds after it (and up to `settle` before it); when it is over, what still stands `release`
+    seconds later is told on its own.
+    """
+
+    settle: float = Field(default=3.0, ge=0, le=60)
+    window: float = Field(default=600.0, gt=0, le=86_400)
+    release: float = Field(default=120.0, ge=0, le=86_400)
+
+
+class FloodSettings(Strict):
+    """When so many alarms come that telling each helps nobody (rules/flood.py).
+
+    More than `start` alarms within `window` seconds begin a flood, fewer than `end` within as long end it. Meanwhile
+    severities 3 and 4 are only told in a summary, one every `summary` seconds, and of severity 2 no more than
+    `urgent_per_minute` one by one.
+    """
+
+    start: int = Field(default=10, ge=1, le=10_000)
+    end: int = Field(default=5, ge=1, le=10_000)
+    window: float = Field(default=600.0, gt=0, le=86_400)
+    summary: float = Field(default=600.0, ge=10, le=86_400)
+    urgent_per_minute: int = Field(default=10, ge=0, le=10_000)
+
+    @model_validator(mode="after")
+    def _ends_below(self) -> FloodSettings:
+        if self.end > self.start:
+            raise ValueError("a flood can't end above where it starts: end <= start")
+        return self
+
+
+class RepeatSettings(Strict):
+    """How often one alarm that comes back is told: `times` more within an hour, if it is back within `within` seconds."""
+
+    times: int = Field(default=3, ge=0, le=1000)
+    within: float = Field(default=900.0, ge=0, le=3600)
+
+
+class AlarmSettings(Strict):
+    """Fewer, better messages. Nothing here touches judging, recording or showing, and severity 1 is always told."""
+
+    folding: FoldingSettings = FoldingSettings()
+    flood: FloodSettings = FloodSettings()
+    repeat: RepeatSettings = RepeatSettings()
+
+
 class Settings(Strict):
     """Everything in site.yaml that says where and how, not what. Relative paths start at the site folder."""
 
@@ -132,6 +181,7 @@ class Settings(Strict):
     spool: SpoolSettings = SpoolSettings()
     learning: LearningSettings = LearningSettings()
     api: ApiSettings = ApiSettings()
+    alarms: AlarmSettings = AlarmSettings()
     future_limit: float = Field(default=60.0, gt=0, description="seconds a reading may lie ahead of the clock")
 
 

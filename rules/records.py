@@ -41,9 +41,10 @@ from rules.rows import (
     row,
     ticket_row,
 )
+from rules.sift import Sifter
 from rules.tickets import FINAL, TicketState
-from rules.transitions import Changes, announce, identity, judge, key_of, remark
-from rules.writing import known_judgements, live_alarms, save_cursors, write
+from rules.transitions import Changes, identity, judge, key_of, remark
+from rules.writing import begin_sift, known_judgements, live_alarms, save_cursors, write
 
 T = TypeVar("T")
 MAX_PAGE = 1000
@@ -111,22 +112,37 @@ class Records:
                 yield connection
 
     async def apply(
-        self, judgements: Sequence[Judgement], routing: Routing, at: int, *, cursors: Iterable[Cursor] = ()
+        self,
+        judgements: Sequence[Judgement],
+        routing: Routing,
+        at: int,
+        *,
+        cursors: Iterable[Cursor] = (),
+        sifter: Sifter | None = None,
     ) -> Applied:
-        """All judgements, their tickets, messages and notices, and how far the rules are, in one transaction."""
+        """All judgements, their tickets, messages and notices, and how far the rules are, in one transaction.
+
+        `sifter` holds back what need not be told on its own; without it everything is told.
+        """
         for attempt in range(CONFLICTS):
             try:
-                return await self._apply(judgements, routing, at, cursors)
+                return await self._apply(judgements, routing, at, cursors, sifter)
             except IntegrityError as error:  # another process opened the same alarm in between: look again
                 if attempt == CONFLICTS - 1:
                     raise StoreError("records", f"a transition clashes with another writer: {error.orig}") from error
         raise AssertionError("unreachable")
 
     async def _apply(
-        self, judgements: Sequence[Judgement], routing: Routing, at: int, cursors: Iterable[Cursor]
+        self,
+        judgements: Sequence[Judgement],
+        routing: Routing,
+        at: int,
+        cursors: Iterable[Cursor],
+        sifter: Sifter | None,
     ) -> Applied:
         changes = Changes(routing, at, new_id)
         async with self.writing() as connection:
+            changes.sift = await begin_sift(connection, routing.site, sifter)
             identities = [identity(routing.site, judgement) for judgement in judgements]
             seen = await known_judgements(connection, identities)
             live = await live_alarms(connection, routing.site, {key_of(judgement) for judgement in judgements})
@@ -138,7 +154,7 @@ class Records:
                 judge(changes, live, judgement)
             await write(connection, changes)
             await save_cursors(connection, routing.site, cursors)
-        self._wake(changes)
+        self.committed(changes)
         return Applied(
             len(changes.opened),
             len(changes.moved),
@@ -147,30 +163,6 @@ class Records:
             len(changes.tickets),
             len(changes.outbox),
         )
-
-    async def announce(self, routing: Routing, at: int, *, settled_before: int) -> int:
-        """Tell of alarms that stand untold (raised while suppressed, or by replayed readings); returns how many.
-
-        Only those that last changed at or before `settled_before`, so that a replay may first clear what it raised.
-        """
-        table = schema.alarms
-        query = select(table).where(
-            table.c.site == routing.site,
-            table.c.live.is_(True),
-            table.c.told.is_(False),
-            table.c.state == State.UNACKNOWLEDGED.value,
-            table.c.suppression == Suppression.NONE.value,
-            table.c.changed_at <= settled_before,
-        )
-        if not await self.rows(query.limit(1)):
-            return 0
-        changes = Changes(routing, at, new_id)
-        async with self.writing() as connection:
-            for found in (await connection.execute(query.with_for_update())).mappings():
-                announce(changes, alarm_row(found))
-            await write(connection, changes)
-        self._wake(changes)
-        return len(changes.moved)
 
     async def note_orphans(self, routing: Routing, at: int, orphans: Iterable[AlarmRow]) -> int:
         """Say in the journal, once, that these alarms stay although their rule or asset is gone; returns how many."""
@@ -190,7 +182,10 @@ class Records:
         async with self.writing() as connection:
             await save_cursors(connection, site, cursors)
 
-    def _wake(self, changes: Changes) -> None:
+    def committed(self, changes: Changes) -> None:
+        """Keep what the changes made of their sifter, and wake the outbox. At once after the transaction, unawaited."""
+        if changes.sift:
+            changes.sift.sifter.keep(changes.sift)
         if changes.outbox:
             self.outbox_changed.set()
 

@@ -47,6 +47,8 @@ class AlarmRow:
     `raises` is what follows from it (emergency, ticket, nothing); `raise_count` how often it became active.
     `opened_at` is when it was recorded, `since` the reading that made its condition turn, `facts` what the rule saw.
     `told`: people were told of the present raise, or nobody is to be told. `version` grows with each transition.
+    `quiet`: why the present raise is not told on its own (a code of rules.sift.QUIET), until `tell_at` if that is set;
+    `cause_id`: the alarm that it is a consequence of.
     """
 
     id: str
@@ -80,6 +82,9 @@ class AlarmRow:
     guidance_en: str
     facts: dict[str, Value]
     ticket_id: str | None
+    quiet: str = ""
+    tell_at: int | None = None
+    cause_id: str | None = None
 
     @property
     def alarm(self) -> Alarm:

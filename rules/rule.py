@@ -27,12 +27,23 @@ class Raises(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """After `after` seconds the alarm has this severity; `until_acknowledged`: unless somebody has acknowledged it."""
+
+    after: float
+    severity: Severity
+    until_acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of a class. `when`/`clear`/`enable` are expression texts; durations in seconds.
 
     `index` is n of a rule written over `[n]` points, else 0: the rulebook expands such a rule per index.
     `clear` empty: the alarm clears when `when` is false. `schedule`: local hours ((from, to) minutes of the day).
     `origin` is file:line, for people.
+    `cause`: what the alarm may be the cause of downstream, such as `supply`; `effect_of`: what may be its cause.
+    `escalate`: steps of time, each to a worse severity.
     """
 
     id: str
@@ -52,4 +63,7 @@ class Rule:
     schedule: tuple[tuple[int, int], ...] = ()
     assets: frozenset[str] = frozenset()
     origin: str = ""
+    cause: str = ""
+    effect_of: frozenset[str] = frozenset()
+    escalate: tuple[Escalation, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -22,14 +23,24 @@ from facility.errors import ConfigError, Problem
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
+from rules.escalation import wrong as wrong_steps
 from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.language.expression import INDEXED, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
-from rules.rule import Raises, Rule, Severity
+from rules.rule import Escalation, Raises, Rule, Severity
 
 PACKS = Path(__file__).parent / "packs"
+CAUSES = frozenset({"supply", "comms"})
+"""The words of the shipped rules for what an alarm is the cause of; rules of a site may have others."""
 MAX_DELAY = 7 * 86_400.0
+_WORD = r"^([a-z][a-z0-9_]*)?$"
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+
+
+class _Step(Strict):
+    after: str | float
+    severity: int = Field(ge=1, le=4)
+    until: Literal["cleared", "acknowledged"] = "cleared"
 
 
 class _Rule(Strict):
@@ -47,6 +58,9 @@ class _Rule(Strict):
     shelvable: bool | None = None
     schedule: list[str] = []
     assets: list[str] = []
+    cause: str = Field(default="", pattern=_WORD, max_length=40)
+    effect_of: list[str] = Field(default=[], max_length=20)
+    escalate: list[_Step] = Field(default=[], max_length=3)
     disable: bool = False
 
 
@@ -134,6 +148,7 @@ def read_rules(folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str
     """
     problems: list[Problem] = []
     found: dict[str, Definition] = {}
+    readers: list[_Reader] = []
     for folder in folders:
         here: dict[str, str] = {}
         for path in files(folder):
@@ -145,10 +160,21 @@ def read_rules(folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str
             pack, wrong = document.read(_Pack)
             problems += wrong
             if pack:
-                _merge(_Reader(document, catalog, assets, problems), pack, here, found)
+                readers.append(_Reader(document, catalog, assets, problems))
+                _merge(readers[-1], pack, here, found)
+    _check_words(readers, {definition.rule.cause for definition in found.values()} | CAUSES)
     if problems:
         raise ConfigError(problems)
     return list(found.values())
+
+
+def _check_words(readers: Iterable[_Reader], known: set[str]) -> None:
+    """A rule may be the effect only of what some rule is the cause of."""
+    for reader in readers:
+        for place, word in reader.effects:
+            if not word or word not in known:
+                words = ", ".join(sorted(known - {""}))
+                reader.wrong(place, f"no rule says that it is the cause of {word!r}; known: {words}")
 
 
 def _merge(reader: _Reader, pack: _Pack, here: dict[str, str], found: dict[str, Definition]) -> None:
@@ -190,6 +216,7 @@ class _Reader:
         self.catalog = catalog
         self.assets = assets
         self.problems = problems
+        self.effects: list[tuple[Path_, str]] = []
 
     def wrong(self, place: Path_, message: str) -> None:
         """Note a problem."""
@@ -211,6 +238,8 @@ class _Reader:
         delay = self._seconds((*place, "for"), item.for_)
         clear_delay = self._seconds((*place, "clear_for"), item.clear_for)
         schedule = tuple(self._hours((*place, "schedule"), text) for text in item.schedule)
+        escalate = self._escalation((*place, "escalate"), item)
+        self._effects((*place, "effect_of"), item)
         for name in ("when", "clear", "enable"):
             self._expression((*place, name), getattr(item, name) or "", asset_class)
         if len(self.problems) > before or not (item.labels and item.guidance and item.when and item.severity):
@@ -232,6 +261,9 @@ class _Reader:
             schedule=schedule,
             assets=frozenset(item.assets),
             origin=self.origin(place),
+            cause=item.cause,
+            effect_of=frozenset(item.effect_of),
+            escalate=escalate,
         )
         return Definition(rule, asset_class)
 
@@ -243,6 +275,24 @@ class _Reader:
             compile_expression(text, asset_class, index=1 if INDEXED.search(text) else 0)
         except ExpressionError as error:
             self.wrong(place, str(error))
+
+    def _escalation(self, place: Path_, item: _Rule) -> tuple[Escalation, ...]:
+        steps = tuple(
+            Escalation(
+                self._seconds((*place, number, "after"), step.after),
+                Severity(step.severity),
+                until_acknowledged=step.until == "acknowledged",
+            )
+            for number, step in enumerate(item.escalate)
+        )
+        if item.severity and (problem := wrong_steps(steps, item.severity)):
+            self.wrong(place, problem)
+        return steps
+
+    def _effects(self, place: Path_, item: _Rule) -> None:
+        if item.effect_of and (item.severity == Severity.EMERGENCY or item.raises is Raises.EMERGENCY):
+            self.wrong(place, "an emergency is nobody's consequence: it is always told on its own")
+        self.effects += [((*place, number), word) for number, word in enumerate(item.effect_of)]
 
     def _seconds(self, place: Path_, value: str | float) -> float:
         if isinstance(value, str):

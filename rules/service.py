@@ -40,6 +40,8 @@ from rules.outbox import Outbox
 from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
+from rules.settling import announce_standing, remember, settle
+from rules.sift import Sifter
 from rules.transitions import Key
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,7 @@ class Rules:
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
         self.routing = Routing.of(self.site)
+        self.sifter = Sifter.of(self.site, self.rulebook, self.routing)
         self.commands = Commands(self.records, self.routing)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
         self.counts: Counter[str] = Counter()
@@ -108,6 +111,7 @@ class Rules:
         tally = self.outbox.tally
         return {
             **{name: float(number) for name, number in self.counts.items()},
+            **{f"told_{name}": float(number) for name, number in self.sifter.reasons.items()},
             **{f"engine_{name}": float(number) for name, number in self.engine.counts.items()},
             "engine_faults": float(self.engine.faults),
             "waiting_judgements": float(len(self._pending)),
@@ -157,6 +161,7 @@ class Rules:
         cursors = await self._cursors()
         self._progress = {name: Progress(name, cursors.get(name)) for name in self.site.gateways}
         await self._take_up()
+        await remember(self.records, self.sifter, self.clock.ms())
         if cursors:
             await self.clock.sleep(CATCH_UP)
         await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
@@ -333,20 +338,22 @@ class Rules:
             await self.clock.sleep(max(TICK, TICK_SHARE * (self.clock.monotonic() - begun)))
 
     async def _housekeeping(self) -> None:
-        """End shelvings that ran out, and tell of alarms that stand untold."""
+        """End shelvings that ran out; tell of what stands untold, got worse, or came as a flood."""
         while True:
             await self.clock.sleep(HOUSEKEEPING)
             now = self.clock.ms()
             try:
                 self.counts["shelvings_ended"] += await self.commands.expire(now)
+                self.counts.update(await settle(self.records, self.sifter, now))
             except StoreError as error:
                 self._database_error(error)
             await self._announce(settled_before=now - SETTLED_MS)
 
     async def _announce(self, *, settled_before: int) -> None:
         try:
-            told = await self.records.announce(self.routing, self.clock.ms(), settled_before=settled_before)
-            self.counts["told_late"] += told
+            self.counts["told_late"] += await announce_standing(
+                self.records, self.routing, self.clock.ms(), settled_before=settled_before, sifter=self.sifter
+            )
         except StoreError as error:
             self._database_error(error)
 
@@ -375,7 +382,7 @@ class Rules:
         batch, cursors = self._pending[:number], [progress.cursor() for progress in self._progress.values()]
         self._moved = False
         try:
-            done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors)
+            done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors, sifter=self.sifter)
         except StoreError as error:
             self._moved = True
             self._database_error(error)

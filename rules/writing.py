@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules import schema
 from rules.rows import AlarmRow, Cursor, alarm_row, values
+from rules.sift import Sift, Sifter
 from rules.transitions import Changes, Key
 
 T = TypeVar("T")
@@ -46,6 +47,18 @@ async def live_alarms(connection: AsyncConnection, site: str, keys: set[Key]) ->
             if key in keys:
                 found[key] = alarm_row(mapping)
     return found
+
+
+async def begin_sift(connection: AsyncConnection, site: str, sifter: Sifter | None) -> Sift | None:
+    """The sift of this transaction, with the causes that stand."""
+    if sifter is None:
+        return None
+    rules = sifter.folding.causes
+    if not rules:
+        return sifter.begin()
+    table = schema.alarms
+    query = select(table).where(table.c.site == site, table.c.live.is_(True), table.c.rule.in_(rules))
+    return sifter.begin(alarm_row(found) for found in (await connection.execute(query)).mappings())
 
 
 async def write(connection: AsyncConnection, changes: Changes) -> None:
