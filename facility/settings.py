@@ -158,7 +158,7 @@ class FloodSettings(Strict):
 
 
 class RepeatSettings(Strict):
-    """How often one alarm that comes back is told: `times` more within an hour, if it is back within `within` seconds."""
+    """How often an alarm that comes back is told: `times` more an hour, where it is back within `within` seconds."""
 
     times: int = Field(default=3, ge=0, le=1000)
     within: float = Field(default=900.0, ge=0, le=3600)

@@ -294,6 +294,23 @@ class DeliveryRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FloodRow:
+    """An alarm flood of a site: how many alarms so far, how many of them nobody was told of singly, the worst severity.
+
+    `told_at` is the instant of its newest summary, `ended_at` None while it lasts.
+    """
+
+    id: str
+    site: str
+    began_at: int
+    told_at: int | None
+    ended_at: int | None
+    alarms: int
+    untold: int
+    worst: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
     """How far the rules are with a gateway: its newest (boot, seq), the newest instant judged, in all and per asset."""
 

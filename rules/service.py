@@ -40,7 +40,7 @@ from rules.outbox import Outbox
 from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
-from rules.settling import announce_standing, remember, settle
+from rules.settling import remember, settle
 from rules.sift import Sifter
 from rules.transitions import Key
 
@@ -166,7 +166,7 @@ class Rules:
             await self.clock.sleep(CATCH_UP)
         await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
         await self._write()
-        await self._announce(settled_before=self.clock.ms())
+        await self._settle(0)
         self._judge(self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
 
     async def _cursors(self) -> dict[str, Cursor]:
@@ -338,22 +338,16 @@ class Rules:
             await self.clock.sleep(max(TICK, TICK_SHARE * (self.clock.monotonic() - begun)))
 
     async def _housekeeping(self) -> None:
-        """End shelvings that ran out; tell of what stands untold, got worse, or came as a flood."""
         while True:
             await self.clock.sleep(HOUSEKEEPING)
-            now = self.clock.ms()
-            try:
-                self.counts["shelvings_ended"] += await self.commands.expire(now)
-                self.counts.update(await settle(self.records, self.sifter, now))
-            except StoreError as error:
-                self._database_error(error)
-            await self._announce(settled_before=now - SETTLED_MS)
+            await self._settle(SETTLED_MS)
 
-    async def _announce(self, *, settled_before: int) -> None:
+    async def _settle(self, standing: int) -> None:
+        """End shelvings that ran out, tell what is due, and what stands untold for `standing` ms."""
+        now = self.clock.ms()
         try:
-            self.counts["told_late"] += await announce_standing(
-                self.records, self.routing, self.clock.ms(), settled_before=settled_before, sifter=self.sifter
-            )
+            self.counts["shelvings_ended"] += await self.commands.expire(now)
+            self.counts.update(await settle(self.records, self.sifter, now, settled_before=now - standing))
         except StoreError as error:
             self._database_error(error)
 

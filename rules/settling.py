@@ -32,12 +32,13 @@ _TELLING = ("raise", "announce", "escalate")
 """Events of the journal with which people are told of an alarm."""
 
 
-async def settle(records: Records, sifter: Sifter, at: int) -> Counter[str]:
-    """Everything that is due at `at` but for what stands untold; returns how many of each."""
+async def settle(records: Records, sifter: Sifter, at: int, *, settled_before: int) -> Counter[str]:
+    """Everything that is due at `at`; returns how many of each. `settled_before` as for `announce_standing`."""
     return Counter(
         escalated=await escalate_standing(records, sifter, at),
         outlived_their_cause=await release(records, sifter, at),
         flood_summaries=int(bool(await sum_up(records, sifter, at))),
+        told_late=await announce_standing(records, sifter.routing, at, settled_before=settled_before, sifter=sifter),
     )
 
 
@@ -136,7 +137,7 @@ async def sum_up(records: Records, sifter: Sifter, at: int) -> Due:
         if what is Due.GOES_ON and not fresh:
             sifter.flood = summed_up(flood, what, at)
             return Due.NOTHING
-        whole = await _counted(connection, sifter.routing.site, began, at)
+        whole = await _counted(connection, sifter.routing.site, began - limits.window, at)
         summary = Summary(what, at, began, fresh if what is not Due.ENDED else whole, untold=fresh)
         await _keep_flood(connection, sifter.routing.site, flood, summary, whole)
         if sent := rows_of(summary, sifter.routing):
