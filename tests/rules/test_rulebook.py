@@ -185,7 +185,8 @@ def test_the_shipped_packs_are_good_by_themselves() -> None:
 
 
 def test_causes_effects_and_steps_are_read(tmp_path: Path) -> None:
-    more = "    cause: heat\n    effect_of: [supply, heat]\n    escalate: [{after: 10m, severity: 2, until: acknowledged}]\n"
+    steps = "    escalate: [{after: 10m, severity: 2, until: acknowledged}]\n"
+    more = "    cause: heat\n    effect_of: [supply, heat]\n" + steps
     rule = load_rulebook(a_site(tmp_path, own=GOOD + more), CATALOG).rule("own.hot")
     assert rule is not None
     assert (rule.cause, rule.effect_of) == ("heat", {"supply", "heat"})
