@@ -107,7 +107,9 @@ def frozen(before: Whole, after: Whole) -> list[str]:
 
 def judged_otherwise(before: Whole, after: Whole) -> bool:
     """Whether the rules have to be started again: anything is another that they judge by, or that they tell."""
-    look = attrgetter("assets", "gateways", "channels", "routes", "settings.future_limit", "settings.api")
+    look = attrgetter(
+        "assets", "gateways", "channels", "routes", "settings.future_limit", "settings.api", "settings.alarms"
+    )
     if look(before.site) != look(after.site) or _homes(before.site) != _homes(after.site):
         return True
     if _judging(before.rulebook) != _judging(after.rulebook):

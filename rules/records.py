@@ -31,7 +31,6 @@ from rules.rows import (
     Counts,
     Cursor,
     DeliveryRow,
-    FloodRow,
     JournalRow,
     NotFoundError,
     OutboxRow,
@@ -231,22 +230,6 @@ class Records:
         table = schema.alarms
         query = select(table).where(table.c.site == site, table.c.live.is_(True)).order_by(table.c.id)
         return [alarm_row(found) for found in await self.rows(query)]
-
-    async def folded(self, causes: Iterable[str]) -> dict[str, int]:
-        """How many alarms that are not over are consequences of each of these, where there are any."""
-        table = schema.alarms
-        query = (
-            select(table.c.cause_id, func.count().label("number"))
-            .where(table.c.cause_id.in_([*causes]), table.c.live.is_(True))
-            .group_by(table.c.cause_id)
-        )
-        return {found["cause_id"]: found["number"] for found in await self.rows(query)}
-
-    async def floods(self, *, limit: int = 20) -> list[FloodRow]:
-        """The floods, the newest first."""
-        table = schema.floods
-        query = select(table).order_by(table.c.began_at.desc()).limit(limit)
-        return [row(FloodRow, found) for found in await self.rows(query)]
 
     async def journal(self, alarm_id: str) -> list[JournalRow]:
         """Every transition of an alarm, the oldest first."""

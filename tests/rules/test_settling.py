@@ -17,6 +17,7 @@ from rules.commands import Commands
 from rules.database import new_engine
 from rules.notify import REASONS, is_emergency
 from rules.records import Records, open_records
+from rules.related import floods, folded
 from rules.rows import AlarmRow
 from rules.rule import Rule
 from rules.sift import QUIET
@@ -58,7 +59,7 @@ async def test_a_cause_and_what_follows_are_one_message(house: House) -> None:
         True,
     )
     assert await house.reasons(EFFECT, "lift-3") == [("raise", "folded")]
-    assert await house.records.folded([mains.id]) == {mains.id: len(LIFTS) + 1}
+    assert await folded(house.records, [mains.id]) == {mains.id: len(LIFTS) + 1}
 
 
 async def test_a_cause_that_comes_a_little_later_still_takes_them(house: House) -> None:
@@ -138,7 +139,7 @@ async def test_a_flood_is_told_as_a_whole(house: House) -> None:
     told = await house.told()
     assert told[-1] == "flood ended"
     assert await house.told("boss") == []  # who gets no such alarm gets no summary
-    (row,) = await house.records.floods()
+    (row,) = await floods(house.records, "s1")
     assert (row.alarms, row.untold, row.worst) == (3 * len(LIFTS) + 6, 3 * len(LIFTS) - 20 + 6, 2)
     assert row.ended_at
 
