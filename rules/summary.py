@@ -57,7 +57,7 @@ class Summary:
 def text_of(summary: Summary, routing: Routing, language: str) -> str:
     """One line: what, how many, how bad, the assets that have most."""
     title = _TITLE[summary.what].to(language)
-    worst = SEVERITIES[min((item.severity for item in summary.alarms), default=4)].to(language)
+    worst = SEVERITIES[min((item.severity for item in summary.alarms), default=4)].to(language).lower()
     number, untold = len(summary.alarms), sum(item.untold for item in summary.alarms)
     top = Counter(item.asset for item in summary.alarms).most_common(TOP)
     empty = Label("", "")
@@ -66,7 +66,7 @@ def text_of(summary: Summary, routing: Routing, language: str) -> str:
         return f"【{title}】{number} 条报警，最高级别：{worst}，其中 {untold} 条未单独通知。{places}"
     places = ", ".join(f"{name} {routing.assets.get(name, empty).en}: {n}".replace(" :", ":") for name, n in top)
     kind = "alarm" if number == 1 else "alarms"
-    return f"[{title.upper()}] {number} {kind}, the worst {worst.lower()}, {untold} of them not told on their own. {places}"
+    return f"[{title.upper()}] {number} {kind}, the worst {worst}, {untold} of them not told on their own. {places}"
 
 
 def rows_of(summary: Summary, routing: Routing) -> list[dict[str, Any]]:
