@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,7 @@ from rules.transitions import Changes, identity, judge, key_of, remark
 from rules.writing import begin_sift, known_judgements, live_alarms, save_cursors, write
 
 T = TypeVar("T")
+Beside = Callable[[AsyncConnection], Awaitable[None]]
 MAX_PAGE = 1000
 CONFLICTS = 5
 """How often a transaction that met another writer is tried anew."""
@@ -119,14 +120,16 @@ class Records:
         *,
         cursors: Iterable[Cursor] = (),
         sifter: Sifter | None = None,
+        beside: Beside | None = None,
     ) -> Applied:
         """All judgements, their tickets, messages and notices, and how far the rules are, in one transaction.
 
-        `sifter` holds back what need not be told on its own; without it everything is told.
+        `sifter` holds back what need not be told on its own; without it everything is told. `beside` writes in the same
+        transaction what else belongs to them; it may be called again when another writer was met.
         """
         for attempt in range(CONFLICTS):
             try:
-                return await self._apply(judgements, routing, at, cursors, sifter)
+                return await self._apply(judgements, routing, at, cursors, sifter=sifter, beside=beside)
             except IntegrityError as error:  # another process opened the same alarm in between: look again
                 if attempt == CONFLICTS - 1:
                     raise StoreError("records", f"a transition clashes with another writer: {error.orig}") from error
@@ -138,7 +141,9 @@ class Records:
         routing: Routing,
         at: int,
         cursors: Iterable[Cursor],
+        *,
         sifter: Sifter | None,
+        beside: Beside | None,
     ) -> Applied:
         changes = Changes(routing, at, new_id)
         async with self.writing() as connection:
@@ -154,15 +159,11 @@ class Records:
                 judge(changes, live, judgement)
             await write(connection, changes)
             await save_cursors(connection, routing.site, cursors)
+            if beside:
+                await beside(connection)
         self.committed(changes)
-        return Applied(
-            len(changes.opened),
-            len(changes.moved),
-            changes.unchanged,
-            changes.duplicates,
-            len(changes.tickets),
-            len(changes.outbox),
-        )
+        opened, moved, tickets = len(changes.opened), len(changes.moved), len(changes.tickets)
+        return Applied(opened, moved, changes.unchanged, changes.duplicates, tickets, len(changes.outbox))
 
     async def note_orphans(self, routing: Routing, at: int, orphans: Iterable[AlarmRow]) -> int:
         """Say in the journal, once, that these alarms stay although their rule or asset is gone; returns how many."""
