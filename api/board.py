@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from api.live import LiveCache
 from facility.clock import Clock
-from rules.rows import AlarmRow, FloodRow
+from rules.related import FloodRow
+from rules.rows import AlarmRow
 
 Read = Callable[[], Awaitable[tuple[Sequence[AlarmRow], FloodRow | None]]]
 """Gives the live alarms, and the flood if there is one."""

@@ -30,7 +30,8 @@ from rules.command_desk import CommandDesk
 from rules.commands import Commands
 from rules.notify import Routing
 from rules.records import Records
-from rules.rows import AlarmRow, FloodRow
+from rules.related import FloodRow
+from rules.rows import AlarmRow
 
 COOKIE = "caretaker_session"
 Metrics = Callable[[], Mapping[str, Mapping[str, float]]]

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
 from rules import schema
 from rules.records import Records
-from rules.rows import AlarmRow, FloodRow, alarm_row, row
+from rules.rows import AlarmRow, alarm_row, row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloodRow:
+    """An alarm flood of a site: how many alarms so far, how many of them nobody was told of singly, the worst severity.
+
+    `told_at` is the instant of its newest summary, `ended_at` None while it lasts.
+    """
+
+    id: str
+    site: str
+    began_at: int
+    told_at: int | None
+    ended_at: int | None
+    alarms: int
+    untold: int
+    worst: int
 
 
 async def folded(records: Records, causes: Iterable[str]) -> dict[str, int]:

@@ -19,7 +19,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facility.again import ask_again
 from facility.bus import Bus, Message, Subscription
@@ -31,10 +33,10 @@ from facility.readings import Sample
 from facility.wire import Batch, decode, parse_topic, readings_topic, status_topic
 from rules.baselines import Baselines, save_hours
 from rules.channels import Channel
-from rules.commands import Commands
 from rules.compiled import Rulebook
+from rules.delays import Delays, Unsaved, load_delays, save_delays
 from rules.effects import Judgement
-from rules.engine import OLD_MS, Engine
+from rules.engine import OLD_MS, Engine, Standing
 from rules.gateways import Gateways
 from rules.notify import Routing
 from rules.outbox import Outbox
@@ -44,7 +46,7 @@ from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
 from rules.settling import remember, settle
 from rules.sift import Sifter
-from rules.transitions import Key
+from rules.tending import note_orphans, tend
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +86,7 @@ class Rules:
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
         self.routing = Routing.of(self.site)
-        self.sifter = Sifter.of(self.site, self.rulebook, self.routing)
-        self.commands = Commands(self.records, self.routing)
+        self.sifter = Sifter.of(self.site, self.rulebook, self.routing, self.engine.seen)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
         self.counts: Counter[str] = Counter()
         self.gateways = Gateways(
@@ -94,6 +95,7 @@ class Rules:
         self.live = asyncio.Event()
         self._progress: dict[str, Progress] = {}
         self._pending: list[Judgement] = []
+        self._delays = Unsaved()
         self._moved = False
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -154,9 +156,11 @@ class Rules:
 
     async def _start(self) -> None:
         cursors = await self._cursors()
+        async with self.records.reading() as connection:
+            delays = await load_delays(connection, self.site.id)
         self._progress = {name: Progress(name, cursors.get(name)) for name in self.site.gateways}
         await self.baselines.load(self.clock.ms())
-        await self._take_up()
+        await self._take_up(delays)
         await remember(self.records, self.sifter, self.clock.ms())
         if cursors:
             await self.readback.settled()
@@ -174,20 +178,20 @@ class Rules:
                 self._database_error(error)
                 await self.clock.sleep(1.0)
 
-    async def _take_up(self) -> None:
-        """Give the engine the alarms whose condition holds; those that no rule answers to stay, with a remark."""
-        rows = await self.records.live_alarms(self.site.id)
+    async def _take_up(self, delays: Delays) -> None:
+        """Give the engine what the records know; alarms that no rule answers to stay, with a remark."""
+        rows, runs = await self.records.live_alarms(self.site.id), self.rulebook.keys
         known = {(row.rule, row.rule_index, row.asset): row for row in rows}
-        lost = self.engine.restore([key for key, row in known.items() if row.alarm.is_active])
-        orphans = {key for key in known if key not in self._known_keys} | set(lost)
+        lost = self.engine.restore(
+            [key for key, row in known.items() if row.alarm.is_active],
+            standing=[Standing(key, state) for key, state in delays.items() if state and key in runs],
+            quiet=[key for key, row in known.items() if row.inhibited],
+        )
+        self._delays.begin(delays, runs)
+        orphans = {key for key in known if key not in runs} | set(lost)
         self.counts["orphaned_alarms"] = len(orphans)
         if orphans:
-            await self.records.note_orphans(self.routing, self.clock.ms(), [known[key] for key in orphans])
-
-    @cached_property
-    def _known_keys(self) -> frozenset[Key]:
-        book = self.rulebook.by_asset.items()
-        return frozenset((item.rule.id, item.rule.index, asset) for asset, items in book for item in items)
+            await note_orphans(self.records, self.routing, self.clock.ms(), [known[key] for key in orphans])
 
     async def _replay(self, seen: Mapping[str, int], newest: int | None) -> None:
         """Warm the engine with what was judged before, then judge what is stored since.
@@ -310,10 +314,11 @@ class Rules:
             await self._settle(SETTLED_MS)
 
     async def _settle(self, standing: int) -> None:
-        """End shelvings that ran out, tell what is due, and what stands untold for `standing` ms."""
+        """Do what time alone does to alarms, tell what is due, and what stands untold for `standing` ms."""
         now = self.clock.ms()
         try:
-            self.counts["shelvings_ended"] += await self.commands.expire(now)
+            done = await tend(self.records, self.routing, now, self.engine.seen)
+            self.counts["shelvings_ended"] += done.unshelved
             self.counts.update(await settle(self.records, self.sifter, now, settled_before=now - standing))
         except StoreError as error:
             self._database_error(error)
@@ -337,14 +342,18 @@ class Rules:
 
     async def _write_waiting(self) -> bool:
         number = len(self._pending)
-        hours = self.baselines.take()
-        if not number and not self._moved and not hours:
+        # taken together, without an await in between: cursors and delays must not be ahead of the judgements
+        hours, delays = self.baselines.take(), self._delays.take(self.engine.changed_delays())
+        if not number and not self._moved and not hours and not delays:
             return True
-        # taken together, without an await in between: the cursors must not be ahead of the judgements
         batch, cursors = self._pending[:number], self._cursors_now()
         self._moved = False
+
+        async def keep(connection: AsyncConnection) -> None:
+            await save_hours(connection, site=self.site.id, hours=hours, now=self.clock.ms())
+            await save_delays(connection, self.site.id, delays)
+
         try:
-            keep = partial(save_hours, site=self.site.id, hours=hours, now=self.clock.ms())
             done = await self.records.apply(
                 batch, self.routing, self.clock.ms(), cursors=cursors, sifter=self.sifter, beside=keep
             )
@@ -354,6 +363,7 @@ class Rules:
             return False
         del self._pending[:number]
         self.baselines.written(hours)
+        self._delays.saved(delays)
         for name in ("opened", "moved", "unchanged", "duplicates", "tickets"):
             self.counts[f"alarms_{name}"] += getattr(done, name)
         return True

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules import schema
 from rules.alarm import ACTIVE, State, Suppression
+from rules.effects import blind
 from rules.escalation import severity_at
 from rules.flood import Due, Flood, due, rebuilt, summed_up
 from rules.notify import ROUTED, Routing
@@ -82,7 +83,7 @@ def _untold(site: str) -> Select[Any]:
 async def _announce(records: Records, routing: Routing, at: int, query: Select[Any], sifter: Sifter | None) -> int:
     if not await records.rows(query.limit(1)):
         return 0
-    changes = Changes(routing, at, new_id)
+    changes = Changes(routing, at, new_id, look=sifter.look if sifter else blind)
     async with records.writing() as connection:
         changes.sift = await begin_sift(connection, routing.site, sifter)
         for found in (await connection.execute(query.order_by(alarms.c.id).with_for_update())).mappings():
@@ -106,7 +107,7 @@ async def escalate_standing(records: Records, sifter: Sifter, at: int) -> int:
     )
     if not any(_worse(alarm_row(found), steps, at) for found in await records.rows(query)):
         return 0
-    changes = Changes(sifter.routing, at, new_id)
+    changes = Changes(sifter.routing, at, new_id, look=sifter.look)
     async with records.writing() as connection:
         changes.sift = await begin_sift(connection, sifter.routing.site, sifter)
         for found in (await connection.execute(query.order_by(alarms.c.id).with_for_update())).mappings():

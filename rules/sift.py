@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from facility.config import Site
 from facility.settings import AlarmSettings
 from rules.compiled import Rulebook
+from rules.effects import Look, blind
 from rules.flood import Flood, Limits, raised
 from rules.folding import Folding, Relations
 from rules.notify import ROUTED, Decision, Routing, is_emergency, targets
@@ -45,7 +46,8 @@ Key = tuple[str, int, str]
 class Sifter:
     """What is remembered of one site. `reasons` counts what came of the alarms since the start.
 
-    `release`: ms that a consequence may outlive its cause untold; `steps`: how alarms escalate, by their rule's id.
+    `release`: ms that a consequence may outlive its cause untold; `steps`: how alarms escalate, by their rule's id;
+    `look`: what the points of a rule are now.
     """
 
     routing: Routing
@@ -58,11 +60,12 @@ class Sifter:
     told: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     urgent: tuple[int, ...] = ()
     reasons: Counter[str] = field(default_factory=Counter)
+    look: Look = blind
 
     @classmethod
-    def of(cls, site: Site, rulebook: Rulebook, routing: Routing) -> Sifter:
+    def of(cls, site: Site, rulebook: Rulebook, routing: Routing, look: Look = blind) -> Sifter:
         """That of a site, with its settings; it remembers nothing yet."""
-        return cls(routing, **_settings(site.settings.alarms, site, rulebook))  # type: ignore[arg-type]
+        return cls(routing, look=look, **_settings(site.settings.alarms, site, rulebook))  # type: ignore[arg-type]
 
     def begin(self, standing: Iterable[AlarmRow] = ()) -> Sift:
         """For one transaction; `standing` are the live alarms that may be causes."""
