@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from facility.assets import Asset, Device, Line
+from rules.kinship import reached
 from rules.rows import AlarmRow
 from rules.rule import Rule
 
@@ -46,11 +47,12 @@ class Relations:
         gateways: dict[str, set[str]] = defaultdict(set)
         on_line: dict[tuple[str, Line], set[str]] = defaultdict(set)
         devices = tuple(devices)
+        parents = {name: asset.parents for name, asset in assets.items()}
         for device in devices:
             gateways[device.asset].add(device.gateway)
             on_line[device.gateway, device.line].add(device.asset)
         return cls(
-            {asset: _ancestors(asset, assets) for asset in assets},
+            {asset: frozenset(reached(asset, parents)) for asset in assets},
             {asset: frozenset(names) for asset, names in gateways.items()},
             {device.id: device.asset for device in devices},
             {device.id: _shared(device, on_line) for device in devices},
@@ -146,18 +148,6 @@ def _root(cause: AlarmRow, standing: Mapping[str, AlarmRow], effect: AlarmRow) -
         seen.add(found.id)
         found = standing.get(found.cause_id)
     return found if found is not None and found.told and found.id not in seen else None
-
-
-def _ancestors(asset: str, assets: Mapping[str, Asset]) -> frozenset[str]:
-    found: set[str] = set()
-    waiting = [asset]
-    while waiting:
-        here = assets.get(waiting.pop())
-        for parent in here.parents if here else ():
-            if parent not in found:
-                found.add(parent)
-                waiting.append(parent)
-    return frozenset(found - {asset})
 
 
 def _shared(device: Device, on_line: Mapping[tuple[str, Line], set[str]]) -> frozenset[str]:

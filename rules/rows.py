@@ -128,8 +128,7 @@ class JournalRow:
     """One transition of an alarm. `reason` says why people were told or not (codes in rules.notify.REASONS).
 
     `at` is when it happened, `recorded_at` when it was written; `note` is what a person wrote. `seen` are the readings
-    of the rule at that instant, by point: `{"value": 7, "quality": "good", "at": 1700000000000}`; empty where nobody
-    knew them.
+    of the rule at that instant, by point: `{"value": 7, "quality": "good", "at": 1700000000000}`, where known.
     """
 
     id: int

@@ -104,7 +104,8 @@ class Sift:
 
         `settled`: it was held long enough. `again`: it is told of something new, so it is no repetition.
         """
-        row = replace(row, quiet="", tell_at=None, cause_id=None)
+        if row.quiet or row.cause_id:
+            row = replace(row, quiet="", tell_at=None, cause_id=None)
         if decision.reason != ROUTED and decision.reason not in NOBODY:
             return row, decision
         row, reason = self._stages(row, decision, at, settled=settled, again=again)
