@@ -109,7 +109,6 @@ TEXTS: dict[str, Label] = {
     "alarms_n": Label("{n} 条报警", "{n} alarms"),
     "consequence_1": Label("及其 {n} 条后果", "and {n} consequence"),
     "consequences_n": Label("及其 {n} 条后果", "and {n} consequences"),
-    "consequences": Label("后果", "Consequences"),
     "cause_is": Label("原因", "Cause"),
     "flood": Label(
         "报警洪峰（{at} 起）：{n} 条报警，其中 {untold} 条仅汇总通知",
