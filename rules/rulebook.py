@@ -8,10 +8,9 @@ rated values that it has no default for; one that runs nowhere is listed in `Rul
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 from pydantic import Field
 
@@ -19,7 +18,7 @@ from facility.assets import GATEWAY_CLASS, Asset, Device, Location
 from facility.catalog import Catalog
 from facility.classfile import AssetClass, Labels
 from facility.config import Site
-from facility.errors import ConfigError, Problem
+from facility.errors import ConfigError, Problem, attempt
 from facility.names import nearest
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
@@ -36,7 +35,6 @@ from rules.rule import Raises, Rule, Severity
 from rules.schedule import Hours, parse_hours
 from rules.soundness import flaws
 
-T = TypeVar("T")
 PACKS = Path(__file__).parent / "packs"
 MAX_DELAY = 7 * 86_400.0
 
@@ -109,15 +107,6 @@ def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     book = assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
     idle = tuple(Unused(item.point.key, f"{item.file}:{item.line}", why) for item, why in derived.unused)
     return replace(book, holidays=site.holidays, derived=derived, unused=book.unused + idle, linkage=linkage)
-
-
-def attempt(problems: list[Problem], work: Callable[[], T]) -> T | None:
-    """What `work` gives; None when it can't, and its problems are noted."""
-    try:
-        return work()
-    except ConfigError as error:
-        problems += error.problems
-        return None
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:

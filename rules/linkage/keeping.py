@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
+from typing import Protocol
 
 import msgspec
 from sqlalchemy import RowMapping, insert, select
@@ -14,11 +16,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from facility.errors import StoreError
 from rules.linkage.ledger import START, Link, broken, chained
 from rules.linkage.run import Run
-from rules.records import Records
 from rules.schema_linkage import linkage_chain, linkage_runs
 
 MAX_NOTE = 2000
 TRIES = 5
+
+
+class Records(Protocol):
+    """What is needed of the records."""
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection to read with; StoreError when the database is not there."""
+
+    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction to write in; StoreError when the database is not there."""
 
 
 async def keep_runs(connection: AsyncConnection, *, runs: Iterable[Run], at: int) -> None:
