@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 
+from rules.derived import DerivedPoints
 from rules.kinship import Kinship
 from rules.language.expression import Compiled
 from rules.language.relation import Relation
 from rules.language.trends import seconds_of_readings
+from rules.linkage.matrix import Matrix
 from rules.rule import Rule
 
 USUAL = 2 * 3600.0
@@ -83,14 +85,17 @@ class Unused:
 class Rulebook:
     """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files; `holidays`: local days.
 
-    `kinship` says which assets a relation asks; by default none.
+    `derived` are the points that it works out. `kinship` says which assets a relation asks; by default none.
+    `linkage`: what its fire panels have to start, each with its matrix.
     """
 
     by_asset: Mapping[str, tuple[CompiledRule, ...]]
     unused: tuple[Unused, ...] = ()
     time_zone: str = "UTC"
     holidays: frozenset[date] = frozenset()
+    derived: DerivedPoints = DerivedPoints()  # noqa: RUF009 - never changed
     kinship: Kinship = Kinship({})  # noqa: RUF009 - never changed
+    linkage: tuple[Matrix, ...] = ()
     rules: tuple[Rule, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -112,7 +117,9 @@ class Rulebook:
     @property
     def usual_window(self) -> float:
         """Seconds of history of every asset that fill the windows, save for those of `patient`."""
-        return max((item.longest_window for item in self._items() if not _is_patient(item)), default=0.0)
+        windows = (window for _, item in self.derived.order for window in item.compiled.windows)
+        longest = max((seconds_of_readings(*window) for window in windows), default=0.0)
+        return max([longest, *(item.longest_window for item in self._items() if not _is_patient(item))])
 
     @property
     def patient(self) -> Mapping[str, float]:

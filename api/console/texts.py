@@ -101,6 +101,19 @@ TEXTS: dict[str, Label] = {
     "journal": Label("经过", "What happened"),
     "no_alarms": Label("当前没有报警", "There are no alarms now"),
     "shown_of": Label("显示前 {n} 项，共 {all} 项", "The first {n} of {all}"),
+    "one_list": Label("列表", "List"),
+    "by_location": Label("按位置", "By place"),
+    "by_cause": Label("按原因", "By cause"),
+    "by_asset": Label("按设备", "By asset"),
+    "alarms_1": Label("{n} 条报警", "{n} alarm"),
+    "alarms_n": Label("{n} 条报警", "{n} alarms"),
+    "consequence_1": Label("及其 {n} 条后果", "and {n} consequence"),
+    "consequences_n": Label("及其 {n} 条后果", "and {n} consequences"),
+    "cause_is": Label("原因", "Cause"),
+    "flood": Label(
+        "报警洪峰（{at} 起）：{n} 条报警，其中 {untold} 条仅汇总通知",
+        "Alarm flood since {at}: {n} alarms, {untold} of them told in summaries only",
+    ),
     "raised": Label("发生于 {at}", "raised {at}"),
     "by": Label("{who} 确认", "acknowledged by {who}"),
     "until": Label("至 {at}", "until {at}"),
@@ -127,6 +140,19 @@ TEXTS: dict[str, Label] = {
     "faults_of": Label("{id} 的故障", "Faults of {id}"),
     "faults_of_points": Label("{id} 的测点故障", "Faults of single points of {id}"),
     "acts_of": Label("对 {id} 的操作", "What people do to {id}"),
+    # linkage
+    "linkage": Label("消防联动", "Linkage"),
+    "linkage_runs": Label("联动核查记录", "Linkage runs"),
+    "no_linkage": Label("尚无记录：火警确认后自动开始核查", "None yet: a run begins when a fire is confirmed"),
+    "linkage_left": Label("剩余 {n} s", "{n} s left"),
+    "linkage_limit": Label("时限 {n} s", "limit {n} s"),
+    "linkage_since": Label("T0 后 {n} s", "T0 + {n} s"),
+    "linkage_undecided": Label("未到时限", "undecided"),
+    "linkage_stands": Label("保持", "standing"),
+    "linkage_print": Label("打印", "Print"),
+    "linkage_table": Label("导出表格", "Export CSV"),
+    "linkage_note": Label("添加说明", "Add a note"),
+    "linkage_say": Label("请填写说明", "Say something"),
     # tickets
     "open_tickets": Label("未完成", "Open"),
     "all_tickets": Label("全部", "All"),
@@ -162,6 +188,8 @@ EVENTS: dict[str, Label] = {
     "return": Label("恢复使用", "Back in service"),
     "orphaned": Label("规则已删除", "Its rule is gone"),
     "announce": Label("补发通知", "Told later"),
+    "fold": Label("归入原因", "Put under its cause"),
+    "escalate": Label("升级", "More severe"),
 }
 
 
