@@ -129,8 +129,7 @@ class Engine:
                 if at >= group.next_at:
                     group.next_at = at + group.period
                     todo |= group.runners
-            for slot in watch.frame.expire(at):
-                todo |= watch.by_point[slot.point.key][1]
+            todo |= watch.over(watch.frame.expire(at))
             watch.frame.now = max(watch.frame.now, at)
             self._judge(watch, todo, at, verdicts, historical=False)
         return verdicts.sorted()
@@ -182,14 +181,14 @@ class Engine:
             self._settle(watch, at, verdicts, historical=False)
         turned = turn(watch.frame, at, points)
         watch.frame.now = at
-        runners = dict.fromkeys(chain.from_iterable(watch.by_point[slot.point.key][1] for slot in turned))
-        self._judge(watch, runners, at, verdicts, historical=False)
+        self._judge(watch, watch.over(turned), at, verdicts, historical=False)
         return verdicts.sorted()
 
     def _take(self, watch: Watch, sample: Sample) -> Iterable[Runner]:
         """Put the readings into the frame; which rules have to be looked at."""
         at, quality, by_point = sample.at, sample.quality, watch.by_point
         touched: list[dict[Runner, None]] = []
+        turned: list[dict[Runner, None]] = []
         fed: list[Slot] = []
         for key, value in sample.values.items():
             entry = by_point.get(key)
@@ -201,6 +200,8 @@ class Engine:
                 continue
             if not slot.take(at, value, quality.get(key, Quality.GOOD) if quality else Quality.GOOD):
                 self.counts["mistyped"] += 1
+            if slot.guard is not None and slot.guard.take(at):
+                turned.append(watch.guarded[key])
             if slot.feeds:
                 fed.append(slot)
             touched.append(runners)
@@ -208,9 +209,9 @@ class Engine:
             watch.frame.now = at
         if fed:
             watch.frame.fed(at, fed)
-        if len(touched) == len(by_point):
-            return watch.looking
-        return touched[0] if len(touched) == 1 else dict.fromkeys(chain.from_iterable(touched))
+        if turned:
+            return dict.fromkeys(chain.from_iterable(chain(touched, turned)))
+        return watch.looking_at(touched)
 
     def _judge(self, watch: Watch, runners: Iterable[Runner], at: int, verdicts: Verdicts, *, historical: bool) -> None:
         for runner in runners:

@@ -22,6 +22,8 @@ from facility.errors import ConfigError, Problem
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
+from rules.data.checkfile import FILE, read_checks
+from rules.data.rules import with_checks
 from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.language.expression import INDEXED, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
@@ -80,8 +82,18 @@ class Definition:
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
-    definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
-    return assign(definitions, site.assets, mapped_points(site, catalog), time_zone=site.time_zone)
+    own = site.folder / "rules"
+    checks, problems = read_checks([own], catalog, assets=site.assets)
+    definitions: list[Definition] = []
+    try:
+        definitions = read_rules([PACKS, own], catalog, assets=site.assets)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    points = mapped_points(site, catalog)
+    book = assign(definitions, site.assets, points, time_zone=site.time_zone)
+    return with_checks(book, checks, site.assets, points, catalog)
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
@@ -137,6 +149,8 @@ def read_rules(folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str
     for folder in folders:
         here: dict[str, str] = {}
         for path in files(folder):
+            if path.name == FILE:
+                continue
             try:
                 document = load(path)
             except ConfigError as error:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from rules.compiled import CompiledRule
 from rules.conditions import NORMAL, Event, Phase, State, Timing, due
 from rules.effects import Judgement
-from rules.language.frame import Frame, Slot
+from rules.language.frame import Frame, Guard, Slot
 from rules.rule import Rule
 
 NEVER = 1 << 62
@@ -31,7 +32,7 @@ class Watched:
 class Runner(Watched):
     """One rule at one asset."""
 
-    __slots__ = ("clear", "enable", "order", "period", "rule", "slots", "state", "timing")
+    __slots__ = ("clear", "enable", "guard", "order", "period", "rule", "slots", "state", "timing", "watched")
 
     def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
         self.rule: Rule = item.rule
@@ -44,6 +45,8 @@ class Runner(Watched):
         self.enable: tuple[Truth, ...] = (item.enable.bind(frame),) if item.enable else ()
         if item.rule.schedule:
             self.enable += (_hours(item.rule.schedule, frame, zone),)
+        self.watched = item.watched
+        self.guard: Guard | None = frame.slot(item.guarded).guard if item.guarded else None
         self.idle = True
         self.calm = False
         self.state = NORMAL
@@ -77,7 +80,8 @@ class Watch:
     """One asset: its frame, its runners, and which of them look at which point."""
 
     __slots__ = (
-        "asset", "by_point", "frame", "is_fresh", "looking", "next_due", "open", "replaying", "runners", "timed",
+        "asset", "by_point", "frame", "guarded", "is_fresh", "looking", "next_due", "open", "replaying", "runners",
+        "timed",
     )  # fmt: skip
 
     def __init__(self, asset: str, frame: Frame, runners: list[Runner]) -> None:
@@ -87,13 +91,30 @@ class Watch:
         self.timed = [Group(period, runners) for period in sorted({item.period for item in runners if item.period})]
         self.open: dict[Runner, None] = {}
         self.next_due = NEVER
+        told = [runner for runner in runners if not runner.watched]
         self.by_point = {
-            key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
+            key: (slot, dict.fromkeys(runner for runner in told if key in runner.slots))
             for key, slot in frame.slots.items()
         }
-        self.looking = dict.fromkeys(runner for runner in runners if runner.slots)
+        self.looking = dict.fromkeys(runner for runner in told if runner.slots)
+        self.guarded: dict[str, dict[Runner, None]] = {}
+        for runner in runners:
+            if runner.watched:
+                self.guarded.setdefault(runner.watched, {})[runner] = None
         self.replaying = 0
         self.is_fresh = True
+
+    def looking_at(self, touched: Sequence[dict[Runner, None]]) -> Iterable[Runner]:
+        """All rules of so many points of one sample."""
+        if len(touched) == len(self.by_point):
+            return self.looking
+        return touched[0] if len(touched) == 1 else dict.fromkeys(chain.from_iterable(touched))
+
+    def over(self, slots: Iterable[Slot]) -> dict[Runner, None]:
+        """All rules over these points."""
+        keys = [slot.point.key for slot in slots]
+        found = chain.from_iterable((self.by_point[key][1], self.guarded.get(key, {})) for key in keys)
+        return dict.fromkeys(chain.from_iterable(found))
 
     def become(self, runner: Runner, state: State) -> None:
         """Keep the runner's new state, and note whether a delay is running."""
@@ -101,6 +122,8 @@ class Watch:
         runner.idle = state.phase is Phase.NORMAL
         running = state.phase is Phase.PENDING and state.running is not None and not runner.enable
         runner.calm = running or state.phase is Phase.ACTIVE
+        if runner.guard is not None:
+            runner.guard.distrust = state.phase in (Phase.ACTIVE, Phase.CLEARING)
         instant = due(state, runner.timing)
         if instant is None:
             self.open.pop(runner, None)
