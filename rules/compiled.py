@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rules.kinship import Kinship
 from rules.language.expression import Compiled
+from rules.language.relation import Relation
+from rules.language.trends import seconds_of_readings
 from rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule with its expressions. Its Rule has a concrete index; `clear` and `enable` are None where it has none.
+    """A rule with its expressions. Its Rule has a concrete index; the others are None where it has none.
 
     `watched`: the point whose guard (rules/data) tells when to look at it; else every reading of its points does.
     `guarded`: the point that is not believed while the alarm stands.
@@ -21,13 +24,14 @@ class CompiledRule:
     when: Compiled
     clear: Compiled | None = None
     enable: Compiled | None = None
+    suppress: Compiled | None = None
     watched: str = ""
     guarded: str = ""
 
     @property
     def expressions(self) -> tuple[Compiled, ...]:
         """Those that it has, `when` first."""
-        return tuple(item for item in (self.when, self.clear, self.enable) if item is not None)
+        return tuple(item for item in (self.when, self.clear, self.enable, self.suppress) if item is not None)
 
     @property
     def points(self) -> tuple[str, ...]:
@@ -40,6 +44,11 @@ class CompiledRule:
         return tuple(dict.fromkeys(name for item in self.expressions for name in item.rated))
 
     @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Its questions to other equipment, each once."""
+        return tuple(dict.fromkeys(relation for item in self.expressions for relation in item.relations))
+
+    @property
     def is_timed(self) -> bool:
         """Whether it has to be looked at although no reading comes."""
         return bool(self.rule.schedule) or any(item.is_timed for item in self.expressions)
@@ -47,7 +56,8 @@ class CompiledRule:
     @property
     def longest_window(self) -> float:
         """Seconds of history that its windows want."""
-        return max((seconds for item in self.expressions for _, seconds in item.windows), default=0.0)
+        windows = (window for item in self.expressions for window in item.windows)
+        return max((seconds_of_readings(*window) for window in windows), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +71,28 @@ class Unused:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files."""
+    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files.
+
+    `kinship` says which assets a relation asks; by default none.
+    """
 
     by_asset: Mapping[str, tuple[CompiledRule, ...]]
     unused: tuple[Unused, ...] = ()
     time_zone: str = "UTC"
+    kinship: Kinship = Kinship({})  # noqa: RUF009 - never changed
     rules: tuple[Rule, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Gather the rules that run somewhere: `rules`, each concrete index once."""
         found = {(item.rule.id, item.rule.index): item.rule for items in self.by_asset.values() for item in items}
         object.__setattr__(self, "rules", tuple(found.values()))
+
+    @property
+    def keys(self) -> frozenset[tuple[str, int, str]]:
+        """(rule, index, asset) of everything that runs."""
+        return frozenset(
+            (item.rule.id, item.rule.index, name) for name, items in self.by_asset.items() for item in items
+        )
 
     def rule(self, rule_id: str, index: int = 0) -> Rule | None:
         """The rule with this id and index, if it runs somewhere."""

@@ -15,15 +15,16 @@ it a duplicate or history that comes after live readings. History that *is* newe
 what it missed) is judged in its own order, and delays are not run out by ticks while it is coming in. What it raises
 or clears is marked `historical` when it is older than five minutes.
 
-After a restart: `warm` with stored samples in order (fills frames and starts delays, judges nothing), `restore` with
-the alarms that the records hold as active, then readings and ticks. The first tick looks at every rule, so a
-condition that began while nobody watched is raised then, and one that ended is cleared.
+After a restart: `restore` with the alarms that the records hold as active and the delays that ran, `warm` with stored
+samples in order (fills frames, starts delays of which nothing is known, judges nothing), then readings and ticks. The
+first tick looks at every rule, so a condition that began while nobody watched is raised then, and one that ended is
+cleared.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from zoneinfo import ZoneInfo
@@ -32,10 +33,12 @@ from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.readings import Quality, Sample
 from rules.compiled import Rulebook
-from rules.conditions import ACTIVE, State, observe, settle, step
-from rules.effects import Judgement
+from rules.conditions import ACTIVE, Phase, State, observe, settle, step
+from rules.effects import Judgement, Seen
 from rules.language.frame import Frame, Slot
-from rules.watching import NEVER, Runner, Verdicts, Watch
+from rules.language.relation import Relation
+from rules.language.summaries import Hours
+from rules.watching import NEVER, Runner, Verdicts, Watch, link
 
 FUTURE_MS = 300_000
 """A sample further ahead of the newest tick is not believed: it makes its points bad now, and shuts out nothing."""
@@ -43,6 +46,9 @@ OLD_MS = 300_000
 """History older than this pages nobody."""
 REPLAY_MS = 5_000
 """How long after the last historical sample of an asset its delays wait for more of them."""
+
+QUARTER_MS = 900_000
+"""Hours begin at a quarter of an hour, everywhere."""
 
 Key = tuple[str, int, str]
 """What an alarm is known by: rule id, index, asset."""
@@ -70,20 +76,34 @@ class Engine:
         self.counts: Counter[str] = Counter()
         self._now = 0
         self._ticked = 0
-        self._watches: dict[str, Watch] = {}
-        self._by_key: dict[Key, tuple[Watch, Runner]] = {}
+        self._settled: set[Runner] = set()
+        self._next_hour = 0
         zone = ZoneInfo(rules.time_zone)
-        for name, items in rules.by_asset.items():
-            asset = assets[name]
-            frame = Frame(catalog.classes[asset.asset_class].points, asset.rated)
-            runners = [Runner(item, frame, order=order, zone=zone) for order, item in enumerate(items)]
-            watch = self._watches[name] = Watch(name, frame, runners)
-            self._by_key |= {(item.rule.id, item.rule.index, name): (watch, item) for item in runners}
+        frames = _frames(rules, assets, catalog, zone)
+        # a watch counts the points of its frame, and rules of other assets put theirs there too: all are bound first
+        bound = {
+            name: [Runner(item, frames[name], order=order, zone=zone) for order, item in enumerate(items)]
+            for name, items in rules.by_asset.items()
+        }
+        self._watches = {name: Watch(name, frames[name], runners) for name, runners in bound.items()}
+        self._seen = link(self._watches, rules.kinship)
+        self._by_key: dict[Key, tuple[Watch, Runner]] = {
+            (item.rule.id, item.rule.index, watch.asset): (watch, item)
+            for watch in self._watches.values()
+            for item in watch.runners
+        }
 
     @property
     def faults(self) -> int:
         """How often an expression had no finite answer (a division by zero, an overflow)."""
         return sum(watch.frame.faults for watch in self._watches.values())
+
+    @property
+    def summaries(self) -> Iterator[tuple[str, str, Hours]]:
+        """(asset, text of the series, hours) of everything that a baseline or a trend looks at."""
+        for watch in self._watches.values():
+            for series, hours in watch.frame.hours.items():
+                yield watch.asset, series, hours
 
     def on_sample(self, sample: Sample, *, historical: bool = False) -> list[Judgement]:
         """Take one sample and judge what it changes. `historical`: it was replayed, not sent live."""
@@ -109,6 +129,8 @@ class Engine:
             watch.frame.begin(at)
             todo = watch.runners
         self._judge(watch, todo, at, verdicts, historical=historical)
+        if watch.outside:
+            self._judge_others(watch, sample.values, at, verdicts, historical=historical)
         return verdicts.sorted()
 
     def on_tick(self, at: int) -> list[Judgement]:
@@ -116,6 +138,10 @@ class Engine:
         self._ticked = max(self._ticked, at)
         self._now = max(self._now, at)
         verdicts = Verdicts(self._now - OLD_MS)
+        self._expire_seen(at)
+        if at >= self._next_hour:
+            self._next_hour = (at // QUARTER_MS + 1) * QUARTER_MS
+            self._end_hours(at)
         for watch in self._watches.values():
             if watch.replaying > at:
                 continue
@@ -129,6 +155,9 @@ class Engine:
                 if at >= group.next_at:
                     group.next_at = at + group.period
                     todo |= group.runners
+            if watch.owed:
+                todo |= watch.owed
+                watch.owed = {}
             todo |= watch.over(watch.frame.expire(at))
             watch.frame.now = max(watch.frame.now, at)
             self._judge(watch, todo, at, verdicts, historical=False)
@@ -143,33 +172,77 @@ class Engine:
         return self._turn(asset, Frame.unhush, points, at)
 
     def warm(self, sample: Sample) -> None:
-        """Take a stored sample as known: fills frames and starts delays, judges nothing. Before the first tick."""
+        """Take a stored sample as known: fills frames and starts delays, judges nothing. Before the first tick.
+
+        What `restore` has set stands as it is: it knows of everything that these samples did.
+        """
         watch = self._watches.get(sample.asset)
         if watch is None:
             return
-        for runner in self._take(watch, sample):
-            truth, clear = runner.truths(runner.when())
-            state = observe(runner.state, truth, clear, at=sample.at, timing=runner.timing)
-            if state is not runner.state:
-                watch.become(runner, state)
+        self._observe(watch, self._take(watch, sample), sample.at)
+        for other, runners in watch.seen_by(sample.values).items():
+            self._observe(other, runners, _later(other, sample.at))
+
+    def learn(self, sample: Sample) -> None:
+        """Take a stored sample into frames only: for summaries of a past that is not to be judged."""
+        watch = self._watches.get(sample.asset)
+        if watch is not None:
+            self._take(watch, sample)
 
     def snapshot(self) -> list[Standing]:
         """Every condition that is not normal, to be given to `restore`."""
-        return [Standing(key, runner.state) for key, (_, runner) in self._by_key.items() if not runner.idle]
+        found = ((key, runner.state) for key, (_, runner) in self._by_key.items())
+        return [Standing(key, state) for key, state in found if state.phase is not Phase.NORMAL]
 
-    def restore(self, active: Iterable[Key] = (), *, standing: Iterable[Standing] = ()) -> list[Key]:
+    def changed_delays(self) -> dict[Key, State | None]:
+        """The delays that changed since this was last asked: the condition's state, None where none waits any more."""
+        found: dict[Key, State | None] = {}
+        for watch in self._watches.values():
+            for runner in watch.changed:
+                waits = runner.state.phase in (Phase.PENDING, Phase.CLEARING)
+                found[(runner.rule.id, runner.rule.index, watch.asset)] = runner.state if waits else None
+            watch.changed.clear()
+        return found
+
+    def seen(self, asset: str, points: Iterable[str]) -> dict[str, Seen]:
+        """What is known of these points of an asset now, as far as some rule looks at them."""
+        watch = self._watches.get(asset)
+        slots = watch.frame.slots if watch else {}
+        return {key: Seen(slots[key].value, slots[key].quality, slots[key].at) for key in points if key in slots}
+
+    def restore(
+        self, active: Iterable[Key] = (), *, standing: Iterable[Standing] = (), quiet: Iterable[Key] = ()
+    ) -> list[Key]:
         """Take up conditions where they stood: `active` alarms as the records have them, then a `snapshot`.
 
-        Returns the keys that no rule answers to any more: their alarms will not clear by themselves.
+        `quiet` are the alarms that the records have as suppressed by the plant's own logic. Returns the keys that no
+        rule answers to any more: their alarms will not clear by themselves.
         """
         lost = []
         for key, state in [*((key, ACTIVE) for key in active), *((item.key, item.state) for item in standing)]:
             if key in self._by_key:
                 watch, runner = self._by_key[key]
                 watch.become(runner, state)
+                self._settled.add(runner)
             else:
                 lost.append(key)
+        for key in quiet:
+            if key in self._by_key:
+                watch, runner = self._by_key[key]
+                runner.quiet = runner.inhibited = True
+                watch.become(runner, runner.state)
         return lost
+
+    def _observe(self, watch: Watch, runners: Iterable[Runner], at: int) -> None:
+        """Take note of what the expressions say, without judging."""
+        for runner in runners:
+            runner.look_at_design()
+            if runner in self._settled:
+                continue
+            truth, clear = runner.truths(runner.when())
+            state = observe(runner.state, truth, clear, at=at, timing=runner.timing)
+            if state is not runner.state:
+                watch.become(runner, state)
 
     def _turn(self, asset: str, turn: Turn, points: Iterable[str], at: int) -> list[Judgement]:
         watch = self._watches.get(asset)
@@ -182,7 +255,37 @@ class Engine:
         turned = turn(watch.frame, at, points)
         watch.frame.now = at
         self._judge(watch, watch.over(turned), at, verdicts, historical=False)
+        self._judge_others(watch, [slot.point.key for slot in turned], at, verdicts, historical=False)
         return verdicts.sorted()
+
+    def _end_hours(self, at: int) -> None:
+        """Complete the hours of the series that change so seldom that nobody else does."""
+        for watch in self._watches.values():
+            if watch.replaying <= at:
+                for hours in watch.frame.hours.values():
+                    hours.advance(at)
+
+    def _expire_seen(self, at: int) -> None:
+        """Let points that other assets look at grow too old before any rule is judged by this tick."""
+        for watch in self._seen:
+            if watch.replaying > at:
+                continue
+            if watch.is_fresh:
+                watch.frame.begin(at)
+            expired = watch.frame.expire(at)
+            watch.owed |= watch.over(expired)
+            for other, runners in watch.seen_by([slot.point.key for slot in expired]).items():
+                other.owed |= runners
+
+    def _judge_others(
+        self, watch: Watch, keys: Iterable[str], at: int, verdicts: Verdicts, *, historical: bool
+    ) -> None:
+        """Judge the rules of other assets that look at these points; where history is told, the next tick does."""
+        for other, runners in watch.seen_by(keys).items():
+            if other.replaying > self._ticked and not historical:
+                other.owed |= runners
+            else:
+                self._judge(other, runners, _later(other, at), verdicts, historical=historical)
 
     def _take(self, watch: Watch, sample: Sample) -> Iterable[Runner]:
         """Put the readings into the frame; which rules have to be looked at."""
@@ -219,12 +322,20 @@ class Engine:
             if runner.calm if truth else runner.idle:
                 continue
             truth, clear = runner.truths(truth)
+            is_free = runner.suppress is None and not runner.quiet
+            if not is_free:
+                runner.look_at_design()
             before = runner.state
             state, event = step(before, truth, clear, at=at, timing=runner.timing)
             if state is not before:
                 watch.become(runner, state)
             if event is not None:
                 verdicts.add(watch, runner, event, historical=historical)
+            if is_free:
+                continue
+            if runner.inhibited != runner.quiet and (runner.quiet or runner.is_active):
+                verdicts.turn(watch, runner, at, quiet=runner.inhibited, historical=historical)
+                watch.become(runner, runner.state)
 
     def _settle(self, watch: Watch, at: int, verdicts: Verdicts, *, historical: bool) -> None:
         runners = list(watch.open)
@@ -234,3 +345,24 @@ class Engine:
             watch.become(runner, state)
             if event is not None:
                 verdicts.add(watch, runner, event, historical=historical)
+
+
+def _frames(rules: Rulebook, assets: Mapping[str, Asset], catalog: Catalog, zone: ZoneInfo) -> dict[str, Frame]:
+    """An empty frame for each asset; each knows those that its relations ask."""
+    frames = {
+        name: Frame(catalog.classes[assets[name].asset_class].points, assets[name].rated, zone=zone)
+        for name in rules.by_asset
+    }
+    for name, frame in frames.items():
+
+        def relatives(relation: Relation, name: str = name) -> list[Frame]:
+            return [frames[other] for other in rules.kinship.related(name, relation)]
+
+        frame.relatives = relatives
+    return frames
+
+
+def _later(watch: Watch, at: int) -> int:
+    """The instant of another asset's reading, to this one: not before what it has seen itself."""
+    watch.frame.now = max(watch.frame.now, at)
+    return watch.frame.now

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy import RowMapping, Select, func, or_, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from facility.errors import StoreError
 from facility.settings import RecordsSettings
-from rules import schema
+from rules import schema, schema_life
 from rules.alarm import ACTIVE, OWED, State, Suppression
 from rules.database import new_engine, upgrade
 from rules.effects import Judgement
@@ -35,6 +35,7 @@ from rules.rows import (
     NotFoundError,
     OutboxRow,
     Page,
+    RemovalRow,
     TicketJournalRow,
     TicketRow,
     alarm_row,
@@ -42,11 +43,14 @@ from rules.rows import (
     ticket_row,
 )
 from rules.tickets import FINAL, TicketState
-from rules.transitions import Changes, announce, identity, judge, key_of, remark
-from rules.writing import known_judgements, live_alarms, save_cursors, write
+from rules.transitions import Changes, announce, identity, judge, key_of
+from rules.writing import habits, known_judgements, live_alarms, removals, save_cursors, write
 
 T = TypeVar("T")
+Beside = Callable[[AsyncConnection], Awaitable[None]]
 MAX_PAGE = 1000
+MARKS = {"stale": schema.alarms.c.stale_at, "chattering": schema.alarms.c.chattering_since}
+"""What an alarm may be beside its states, and the column that says since when."""
 CONFLICTS = 5
 """How often a transaction that met another writer is tried anew."""
 
@@ -111,25 +115,43 @@ class Records:
                 yield connection
 
     async def apply(
-        self, judgements: Sequence[Judgement], routing: Routing, at: int, *, cursors: Iterable[Cursor] = ()
+        self,
+        judgements: Sequence[Judgement],
+        routing: Routing,
+        at: int,
+        *,
+        cursors: Iterable[Cursor] = (),
+        beside: Beside | None = None,
     ) -> Applied:
-        """All judgements, their tickets, messages and notices, and how far the rules are, in one transaction."""
+        """All judgements, their tickets, messages and notices, and how far the rules are, in one transaction.
+
+        `beside` writes in it what else belongs to them; it may be called again when another writer was met.
+        """
         for attempt in range(CONFLICTS):
             try:
-                return await self._apply(judgements, routing, at, cursors)
+                return await self._apply(judgements, routing, at, cursors, beside)
             except IntegrityError as error:  # another process opened the same alarm in between: look again
                 if attempt == CONFLICTS - 1:
                     raise StoreError("records", f"a transition clashes with another writer: {error.orig}") from error
         raise AssertionError("unreachable")
 
     async def _apply(
-        self, judgements: Sequence[Judgement], routing: Routing, at: int, cursors: Iterable[Cursor]
+        self,
+        judgements: Sequence[Judgement],
+        routing: Routing,
+        at: int,
+        cursors: Iterable[Cursor],
+        beside: Beside | None,
     ) -> Applied:
         changes = Changes(routing, at, new_id)
         async with self.writing() as connection:
             identities = [identity(routing.site, judgement) for judgement in judgements]
             seen = await known_judgements(connection, identities)
-            live = await live_alarms(connection, routing.site, {key_of(judgement) for judgement in judgements})
+            keys = {key_of(judgement) for judgement in judgements}
+            live = await live_alarms(connection, routing.site, keys)
+            if keys:
+                changes.habits = await habits(connection, routing.site, keys)
+                changes.removals = await removals(connection, routing.site)
             for name, judgement in zip(identities, judgements, strict=True):
                 if name in seen:
                     changes.duplicates += 1
@@ -138,15 +160,11 @@ class Records:
                 judge(changes, live, judgement)
             await write(connection, changes)
             await save_cursors(connection, routing.site, cursors)
+            if beside:
+                await beside(connection)
         self._wake(changes)
-        return Applied(
-            len(changes.opened),
-            len(changes.moved),
-            changes.unchanged,
-            changes.duplicates,
-            len(changes.tickets),
-            len(changes.outbox),
-        )
+        opened, moved, tickets = len(changes.opened), len(changes.moved), len(changes.tickets)
+        return Applied(opened, moved, changes.unchanged, changes.duplicates, tickets, len(changes.outbox))
 
     async def announce(self, routing: Routing, at: int, *, settled_before: int) -> int:
         """Tell of alarms that stand untold (raised while suppressed, or by replayed readings); returns how many.
@@ -172,19 +190,6 @@ class Records:
         self._wake(changes)
         return len(changes.moved)
 
-    async def note_orphans(self, routing: Routing, at: int, orphans: Iterable[AlarmRow]) -> int:
-        """Say in the journal, once, that these alarms stay although their rule or asset is gone; returns how many."""
-        ids = {item.id: item for item in orphans}
-        table = schema.journal
-        changes = Changes(routing, at, new_id)
-        async with self.writing() as connection:
-            query = select(table.c.alarm_id).where(table.c.alarm_id.in_(ids), table.c.event == "orphaned")
-            noted = set((await connection.execute(query)).scalars())
-            for id_ in ids.keys() - noted:
-                remark(changes, ids[id_], "orphaned", "orphaned")
-            await write(connection, changes)
-        return len(changes.journal)
-
     async def save_cursors(self, site: str, cursors: Iterable[Cursor]) -> None:
         """Remember how far the rules are with each gateway."""
         async with self.writing() as connection:
@@ -209,7 +214,7 @@ class Records:
         """Alarms, the newest first.
 
         `active`: not over yet (the condition is abnormal or held, an acknowledgement is owed, or it is suppressed).
-        `states` are names of process states or suppressions. `after` is `Page.next` of the page before.
+        `states` are names of process states, suppressions or marks (MARKS). `after` is `Page.next` of the page before.
         """
         table = schema.alarms
         query = select(table)
@@ -220,7 +225,8 @@ class Records:
         if severity is not None:
             query = query.where(table.c.severity == severity)
         if states:
-            query = query.where(table.c.state.in_(states) | table.c.suppression.in_(states))
+            marked = [column.is_not(None) for name, column in MARKS.items() if name in states]
+            query = query.where(or_(table.c.state.in_(states), table.c.suppression.in_(states), *marked))
         return await self.page(query, table.c.id, after, limit, alarm_row)
 
     async def alarm(self, alarm_id: str) -> AlarmRow:
@@ -241,6 +247,16 @@ class Records:
         table = schema.journal
         query = select(table).where(table.c.alarm_id == alarm_id).order_by(table.c.id)
         return [row(JournalRow, found) for found in await self.rows(query)]
+
+    async def removals(self, *, asset: str | None = None, now: bool | None = None) -> list[RemovalRow]:
+        """What is (`now`) or was out of service, the oldest first."""
+        table = schema_life.out_of_service
+        query = select(table).order_by(table.c.id)
+        if asset is not None:
+            query = query.where(table.c.asset == asset)
+        if now is not None:
+            query = query.where(table.c.ended_at.is_(None) if now else table.c.ended_at.is_not(None))
+        return [row(RemovalRow, found) for found in await self.rows(query.limit(MAX_PAGE))]
 
     async def tickets(
         self,

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import Field
 
-from facility.assets import GATEWAY_CLASS, Asset, Device
+from facility.assets import GATEWAY_CLASS, Asset, Device, Location
 from facility.catalog import Catalog
 from facility.classfile import AssetClass, Labels
 from facility.config import Site
@@ -25,6 +25,7 @@ from rules.compiled import CompiledRule, Rulebook, Unused
 from rules.data.checkfile import FILE, read_checks
 from rules.data.rules import with_checks
 from rules.gateway_health import POINTS as OF_A_GATEWAY
+from rules.kinship import Kinship
 from rules.language.expression import INDEXED, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.rule import Raises, Rule, Severity
@@ -43,6 +44,7 @@ class _Rule(Strict):
     clear: str = ""
     clear_for: str | float = 0.0
     enable: str = ""
+    suppress: str = ""
     severity: int | None = Field(default=None, ge=1, le=4)
     raises: Raises | None = None
     latch: bool = False
@@ -59,25 +61,29 @@ class _Pack(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A rule as a file has it, checked: `[n]` not yet expanded."""
+    """A rule as a file has it, checked: `[n]` not yet expanded. `classes`: those its relations may name."""
 
     rule: Rule
     asset_class: AssetClass
+    classes: Mapping[str, AssetClass] = field(default_factory=dict)
 
     @property
     def is_indexed(self) -> bool:
         """Whether it is made once for each index."""
-        return any(INDEXED.search(text) for text in (self.rule.when, self.rule.clear, self.rule.enable))
+        rule = self.rule
+        return any(INDEXED.search(text) for text in (rule.when, rule.clear, rule.enable, rule.suppress))
 
     def compile(self, index: int = 0) -> CompiledRule:
         """The rule for one index; ExpressionError."""
         rule = self.rule
         if index:
             rule = replace(rule, index=index, label=rule.label.fill(index), guidance=rule.guidance.fill(index))
-        when = compile_expression(rule.when, self.asset_class, index=index)
-        clear = compile_expression(rule.clear, self.asset_class, index=index) if rule.clear else None
-        enable = compile_expression(rule.enable, self.asset_class, index=index) if rule.enable else None
-        return CompiledRule(rule, when, clear, enable)
+        when, clear, enable, suppress = (
+            compile_expression(text, self.asset_class, index=index, classes=self.classes) if text else None
+            for text in (rule.when, rule.clear, rule.enable, rule.suppress)
+        )
+        assert when is not None, "a rule without `when` was refused when it was read"
+        return CompiledRule(rule, when, clear, enable, suppress)
 
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
@@ -92,7 +98,7 @@ def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     if problems:
         raise ConfigError(problems)
     points = mapped_points(site, catalog)
-    book = assign(definitions, site.assets, points, time_zone=site.time_zone)
+    book = assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
     return with_checks(book, checks, site.assets, points, catalog)
 
 
@@ -225,7 +231,9 @@ class _Reader:
         delay = self._seconds((*place, "for"), item.for_)
         clear_delay = self._seconds((*place, "clear_for"), item.clear_for)
         schedule = tuple(self._hours((*place, "schedule"), text) for text in item.schedule)
-        for name in ("when", "clear", "enable"):
+        if item.suppress and item.severity == Severity.EMERGENCY:
+            self.wrong((*place, "suppress"), "an alarm of life safety (severity 1) is never suppressed")
+        for name in ("when", "clear", "enable", "suppress"):
             self._expression((*place, name), getattr(item, name) or "", asset_class)
         if len(self.problems) > before or not (item.labels and item.guidance and item.when and item.severity):
             return None
@@ -239,6 +247,7 @@ class _Reader:
             when=item.when,
             clear=item.clear,
             enable=item.enable,
+            suppress=item.suppress,
             delay=delay,
             clear_delay=clear_delay,
             latch=item.latch,
@@ -247,14 +256,14 @@ class _Reader:
             assets=frozenset(item.assets),
             origin=self.origin(place),
         )
-        return Definition(rule, asset_class)
+        return Definition(rule, asset_class, self.catalog.classes)
 
     def _expression(self, place: Path_, text: str, asset_class: AssetClass) -> None:
         if not text and place[-1] != "when":
             return
         try:
             # index 1 stands for all: every template of a class has it
-            compile_expression(text, asset_class, index=1 if INDEXED.search(text) else 0)
+            compile_expression(text, asset_class, index=1 if INDEXED.search(text) else 0, classes=self.catalog.classes)
         except ExpressionError as error:
             self.wrong(place, str(error))
 
@@ -285,8 +294,13 @@ def assign(
     points: Mapping[str, frozenset[str]],
     *,
     time_zone: str = "UTC",
+    locations: Mapping[str, Location] | None = None,
 ) -> Rulebook:
-    """Each rule at each asset of its class that has what it needs; `points` as `mapped_points` gives them."""
+    """Each rule at each asset of its class that has what it needs; `points` as `mapped_points` gives them.
+
+    A rule that asks other equipment needs at least one asset that can answer.
+    """
+    kinship = Kinship(assets, locations, points)
     by_asset: dict[str, list[CompiledRule]] = {asset: [] for asset in assets}
     unused: list[Unused] = []
     for definition in definitions:
@@ -300,16 +314,19 @@ def assign(
         runs = False
         for compiled in _concrete(definition, [points.get(asset.id, frozenset()) for asset in candidates]):
             for asset in candidates:
-                missing = _missing(compiled, asset, points.get(asset.id, frozenset()))
+                given = points.get(asset.id, frozenset())
+                plain = replace(compiled, suppress=None)
+                missing = _missing(plain, asset, given, kinship)
                 if missing:
                     lacking.append(f"{asset.id} has no {', '.join(missing)}")
                 else:
-                    by_asset[asset.id].append(compiled)
+                    # what would suppress it is no reason to do without it
+                    by_asset[asset.id].append(plain if _missing(compiled, asset, given, kinship) else compiled)
                     runs = True
         if not runs:
             reason = min(lacking, key=len, default=f"no asset of class {rule.asset_class}")
             unused.append(Unused(rule.id, rule.origin, reason))
-    return Rulebook({asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone)
+    return Rulebook({asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone, kinship)
 
 
 def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[CompiledRule]:
@@ -326,6 +343,7 @@ def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[
     return [definition.compile(index) for index in sorted(indices) or [1]]
 
 
-def _missing(compiled: CompiledRule, asset: Asset, points: frozenset[str]) -> list[str]:
+def _missing(compiled: CompiledRule, asset: Asset, points: frozenset[str], kinship: Kinship) -> list[str]:
     missing = [key for key in compiled.points if key not in points]
+    missing += [str(relation) for relation in compiled.relations if not kinship.related(asset.id, relation)]
     return missing + [f"rated {name!r}" for name in compiled.rated if name not in asset.rated]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from zoneinfo import ZoneInfo
 
 from rules.compiled import CompiledRule
 from rules.conditions import NORMAL, Event, Phase, State, Timing, due
-from rules.effects import Judgement
+from rules.effects import Judgement, Kind, Seen
+from rules.kinship import Kinship
 from rules.language.frame import Frame, Guard, Slot
+from rules.language.trends import seconds_of_readings
 from rules.rule import Rule
 
 NEVER = 1 << 62
+MAX_ASKED = 20
+"""Points of other assets that a judgement tells as facts."""
 HOURS_SECONDS = 600.0
 """Rules with hours are looked at as if they had a window of this length: every 10 s."""
 
@@ -30,9 +34,15 @@ class Watched:
 
 
 class Runner(Watched):
-    """One rule at one asset."""
+    """One rule at one asset. `slots` are its own points, `asked` those of other assets by `asset/point`.
 
-    __slots__ = ("clear", "enable", "guard", "order", "period", "rule", "slots", "state", "timing", "watched")
+    `inhibited`: what its `suppress` said when it was last known; `quiet`: the records have been told so.
+    """
+
+    __slots__ = (
+        "asked", "clear", "enable", "guard", "inhibited", "order", "period", "quiet", "relations", "rule", "slots",
+        "state", "suppress", "timing", "watched",
+    )  # fmt: skip
 
     def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
         self.rule: Rule = item.rule
@@ -40,6 +50,8 @@ class Runner(Watched):
         self.period = _period(item)
         self.timing = Timing(round(item.rule.delay * 1000), round(item.rule.clear_delay * 1000))
         self.slots: dict[str, Slot] = {key: frame.slot(key) for key in item.points}
+        self.relations = item.relations
+        self.asked: dict[str, Slot] = {}
         self.when: Truth = item.when.bind(frame)
         self.clear: Truth | None = item.clear.bind(frame) if item.clear else None
         self.enable: tuple[Truth, ...] = (item.enable.bind(frame),) if item.enable else ()
@@ -47,9 +59,23 @@ class Runner(Watched):
             self.enable += (_hours(item.rule.schedule, frame, zone),)
         self.watched = item.watched
         self.guard: Guard | None = frame.slot(item.guarded).guard if item.guarded else None
-        self.idle = True
+        self.suppress: Truth | None = item.suppress.bind(frame) if item.suppress else None
+        self.inhibited = False
+        self.quiet = False
+        self.idle = self.suppress is None
         self.calm = False
         self.state = NORMAL
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the records have its alarm as active."""
+        return self.state.phase in (Phase.ACTIVE, Phase.CLEARING)
+
+    def look_at_design(self) -> None:
+        """Whether the plant's own logic wants the alarm quiet; while that is unknown, as it was."""
+        wanted = self.suppress() if self.suppress else False
+        if wanted is not None:
+            self.inhibited = wanted
 
     def truths(self, truth: bool | None) -> tuple[bool | None, bool | None]:
         """(raise, clear) with the enabling conditions: without them a rule neither raises nor clears."""
@@ -77,11 +103,15 @@ class Group:
 
 
 class Watch:
-    """One asset: its frame, its runners, and which of them look at which point."""
+    """One asset: its frame, its runners, and which of them look at which point.
+
+    `outside`: point -> the watches of other assets, and those of their runners that look at it here. `owed`: runners
+    that are to be judged by the next tick.
+    """
 
     __slots__ = (
-        "asset", "by_point", "frame", "guarded", "is_fresh", "looking", "next_due", "open", "replaying", "runners",
-        "timed",
+        "asset", "by_point", "changed", "frame", "guarded", "is_fresh", "looking", "next_due", "open", "outside",
+        "owed", "replaying", "runners", "timed",
     )  # fmt: skip
 
     def __init__(self, asset: str, frame: Frame, runners: list[Runner]) -> None:
@@ -90,6 +120,7 @@ class Watch:
         self.runners = dict.fromkeys(runners)
         self.timed = [Group(period, runners) for period in sorted({item.period for item in runners if item.period})]
         self.open: dict[Runner, None] = {}
+        self.changed: dict[Runner, None] = {}
         self.next_due = NEVER
         told = [runner for runner in runners if not runner.watched]
         self.by_point = {
@@ -101,6 +132,8 @@ class Watch:
         for runner in runners:
             if runner.watched:
                 self.guarded.setdefault(runner.watched, {})[runner] = None
+        self.outside: dict[str, dict[Watch, dict[Runner, None]]] = {}
+        self.owed: dict[Runner, None] = {}
         self.replaying = 0
         self.is_fresh = True
 
@@ -116,12 +149,22 @@ class Watch:
         found = chain.from_iterable((self.by_point[key][1], self.guarded.get(key, {})) for key in keys)
         return dict.fromkeys(chain.from_iterable(found))
 
+    def seen_by(self, keys: Iterable[str]) -> dict[Watch, dict[Runner, None]]:
+        """The runners of other assets that look at one of these points, by their watch."""
+        found: dict[Watch, dict[Runner, None]] = {}
+        for key in keys:
+            for watch, runners in self.outside.get(key, {}).items():
+                found.setdefault(watch, {}).update(runners)
+        return found
+
     def become(self, runner: Runner, state: State) -> None:
         """Keep the runner's new state, and note whether a delay is running."""
         runner.state = state
-        runner.idle = state.phase is Phase.NORMAL
+        self.changed[runner] = None
+        is_free = runner.suppress is None and not runner.quiet
+        runner.idle = is_free and state.phase is Phase.NORMAL
         running = state.phase is Phase.PENDING and state.running is not None and not runner.enable
-        runner.calm = running or state.phase is Phase.ACTIVE
+        runner.calm = is_free and (running or state.phase is Phase.ACTIVE)
         if runner.guard is not None:
             runner.guard.distrust = state.phase in (Phase.ACTIVE, Phase.CLEARING)
         instant = due(state, runner.timing)
@@ -130,6 +173,23 @@ class Watch:
         else:
             self.open[runner] = None
             self.next_due = min(self.next_due, instant)
+
+
+def link(watches: Mapping[str, Watch], kinship: Kinship) -> list[Watch]:
+    """Tell every watch which runners of other assets look at its points; the watches that somebody looks at."""
+    for watch in watches.values():
+        for runner in watch.runners:
+            for relation in runner.relations:
+                for other in kinship.related(watch.asset, relation):
+                    _show(watches[other], watch, runner, relation.points)
+    return [watch for watch in watches.values() if watch.outside]
+
+
+def _show(seen: Watch, watch: Watch, runner: Runner, points: Iterable[str]) -> None:
+    for key in points:
+        seen.outside.setdefault(key, {}).setdefault(watch, {})[runner] = None
+        if len(runner.asked) < MAX_ASKED:
+            runner.asked[f"{seen.asset}/{key}"] = seen.frame.slots[key]
 
 
 class Verdicts:
@@ -142,11 +202,24 @@ class Verdicts:
         self._since = since
 
     def add(self, watch: Watch, runner: Runner, event: Event, *, historical: bool) -> None:
-        """One event as a judgement, with the values that the rule looked at."""
-        facts = {key: slot.value for key, slot in runner.slots.items()}
-        old = historical and event.at < self._since
-        judgement = Judgement(runner.rule, watch.asset, event.kind, event.at, event.since, facts, old)
-        self._items.append((event.at, runner.order, judgement))
+        """One event as a judgement; what is suppressed is so before it is raised."""
+        if event.kind == "raise" and runner.inhibited and not runner.quiet:
+            self.turn(watch, runner, event.at, quiet=True, historical=historical)
+        self._put(watch, runner, event.kind, event.at, event.since, historical=historical)
+
+    def turn(self, watch: Watch, runner: Runner, at: int, *, quiet: bool, historical: bool) -> None:
+        """The plant's own logic keeps the alarm quiet from now on, or no longer."""
+        runner.quiet = quiet
+        self._put(watch, runner, "suppress" if quiet else "release", at, at, historical=historical)
+
+    def _put(self, watch: Watch, runner: Runner, kind: Kind, at: int, since: int, *, historical: bool) -> None:
+        """A judgement with the values that the rule looked at."""
+        slots = runner.slots | runner.asked
+        facts = {key: slot.value for key, slot in slots.items()}
+        seen = {key: Seen(slot.value, slot.quality, slot.at) for key, slot in slots.items()}
+        old = historical and at < self._since
+        judgement = Judgement(runner.rule, watch.asset, kind, at, since, facts, old, seen)
+        self._items.append((at, runner.order, judgement))
 
     def sorted(self) -> list[Judgement]:
         """All of them."""
@@ -159,7 +232,7 @@ def _period(item: CompiledRule) -> int:
     """How often (ms) ticks look at a rule: a sixtieth of its shortest window, at least every second; 0 for never."""
     if not item.is_timed:
         return 0
-    spans = [seconds for expression in item.expressions for _, seconds in expression.windows]
+    spans = [seconds_of_readings(*window) for expression in item.expressions for window in expression.windows]
     return max(1000, round(min(spans, default=HOURS_SECONDS) * 1000 / 60))
 
 
