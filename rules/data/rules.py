@@ -101,7 +101,7 @@ class _Maker:
 
         said = f"stuck({point.key}, '{spec.for_}') and ({text})"
         windows = (*moved.windows, ("stuck", length / 1000))
-        condition = Compiled(said, (point.key, *moved.points), windows, moved.rated, when)
+        condition = Compiled(said, (point.key, *moved.points), windows, moved.rated, moved.relations, when)
         clear = _compiled(f"not stuck({point.key}, '{spec.for_}')", point, varied)
         rule = replace(self._rule("stuck_value", asset_class, point, said), clear=clear.text)
         return CompiledRule(rule, condition, clear, guarded=point.key)
@@ -141,7 +141,7 @@ def _usable(
 
 
 def _compiled(text: str, point: Point, bind: Callable[[Frame], Truth]) -> Compiled:
-    return Compiled(text, (point.key,), (), (), bind)
+    return Compiled(text, (point.key,), (), (), (), bind)
 
 
 def _bound(key: str, make: Callable[[], Check], frame: Frame, *, despike: bool) -> Truth:
