@@ -12,6 +12,7 @@ from api import (
     alarms,
     assets,
     commands,
+    faults,
     gateways,
     health,
     problems,
@@ -61,7 +62,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, wide, alarms, tickets, commands, gateways, stream):
+    for module in (session, assets, readings, wide, alarms, tickets, commands, faults, gateways, stream):
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")

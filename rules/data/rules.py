@@ -20,6 +20,7 @@ from rules.data.checkfile import Checks, Entry, Often, StuckSpec, seconds
 from rules.data.checks import Chattering, Check, CounterReset, Noisy, NoValue, Truth, guard_of
 from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.frame import Frame
+from rules.language.logic import ANY, Says
 from rules.rule import Raises, Rule, Severity
 
 PREFIX = "data."
@@ -101,7 +102,9 @@ class _Maker:
 
         said = f"stuck({point.key}, '{spec.for_}') and ({text})"
         windows = (*moved.windows, ("stuck", length / 1000))
-        condition = Compiled(said, (point.key, *moved.points), windows, moved.rated, moved.relations, when)
+        condition = Compiled(
+            said, (point.key, *moved.points), windows, moved.rated, moved.relations, moved.logic, moved.cost, when
+        )
         clear = _compiled(f"not stuck({point.key}, '{spec.for_}')", point, varied)
         rule = replace(self._rule("stuck_value", asset_class, point, said), clear=clear.text)
         return CompiledRule(rule, condition, clear, guarded=point.key)
@@ -141,7 +144,7 @@ def _usable(
 
 
 def _compiled(text: str, point: Point, bind: Callable[[Frame], Truth]) -> Compiled:
-    return Compiled(text, (point.key,), (), (), (), bind)
+    return Compiled(text, (point.key,), (), (), (), Says(text, ANY), 1.0, bind)
 
 
 def _bound(key: str, make: Callable[[], Check], frame: Frame, *, despike: bool) -> Truth:
