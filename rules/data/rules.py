@@ -144,7 +144,7 @@ def _usable(
 
 
 def _compiled(text: str, point: Point, bind: Callable[[Frame], Truth]) -> Compiled:
-    return Compiled(text, (point.key,), (), (), (), Says(text, ANY), 1.0, bind)
+    return Compiled(text, (point.key,), (), (), (), Says(text, ANY, ANY), 1.0, bind)
 
 
 def _bound(key: str, make: Callable[[], Check], frame: Frame, *, despike: bool) -> Truth:
