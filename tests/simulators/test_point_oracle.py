@@ -26,7 +26,7 @@ SEEN = [
     ("flatline", "PM-01", "p.total"),
     ("chatter", "EL-02", "pit.water"),
     ("chatter", "SP-01", "sump.high_float"),
-    ("counter_reset", "PM-01", "e.import"),
+    ("counter_reset", "WP-01", "sys.volume"),
     ("counter_reset", "EL-02", "cnt.trips"),
     ("open_loop", "WP-01", "tank.level"),
     ("open_loop", "PM-01", "i.l1"),
@@ -38,7 +38,7 @@ UNSEEN = [
     ("stuck_contact", "EL-02", "pit.water"),
     ("spike", "WP-01", "tank.level"),
     ("spike", "PM-01", "u.l1n"),
-    ("counter_rollover", "PM-01", "e.import"),
+    ("counter_rollover", "WP-01", "sys.volume"),
     ("counter_rollover", "EL-02", "cnt.trips"),
     ("chatter", "EL-02", "safety.light_curtain"),
 ]
