@@ -15,7 +15,7 @@ from rules.compiled import Rulebook
 from rules.data.checkfile import read_checks
 from rules.rulebook import PACKS, load_rulebook, read_rules
 
-_FOLDERS = (".", "classes", "profiles", "rules")
+_FOLDERS = (".", "classes", "profiles", "rules", "linkage")
 Stamp = Mapping[Path, tuple[int, int]]
 """File -> (instant of its last change, bytes)."""
 
