@@ -14,6 +14,7 @@ from api import (
     commands,
     gateways,
     health,
+    out_of_service,
     problems,
     readings,
     session,
@@ -61,7 +62,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, wide, alarms, tickets, commands, gateways, stream):
+    for module in (session, assets, readings, wide, alarms, out_of_service, tickets, commands, gateways, stream):
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")

@@ -143,7 +143,8 @@ class AlarmRowOut(Shape):
     """One alarm. `shown` is the one name a person sees: the suppression if there is one, else the state.
 
     `active`: the condition is abnormal now; `owed`: somebody has to acknowledge; `live`: not over yet.
-    `facts` is what the rule saw, as one line.
+    `facts` is what the rule saw, as one line. `inhibited`: the plant's own logic wants it quiet; `guarded`: life
+    safety, or what its rule guards. `stale_at` and `chattering_since` are marks, `removal` is what took it out of service.
     """
 
     id: str
@@ -178,10 +179,46 @@ class AlarmRowOut(Shape):
     version: int
     ticket: str | None
     facts: str
+    inhibited: bool
+    guarded: bool
+    stale_at: datetime | None
+    chattering_since: datetime | None
+    removal: str | None
+
+
+class RemovalOut(Shape):
+    """Something out of service for a ticket: one alarm, or (`alarm` null) all of an asset. `ended_at` null: it is."""
+
+    id: str
+    asset: str
+    alarm: str | None
+    ticket: str
+    life_safety: bool
+    reason: str
+    begun_at: datetime
+    begun_by: str
+    ended_at: datetime | None
+    ended_by: str
+
+
+class HabitOut(Shape):
+    """How a rule behaves at an asset: cycles of raise and clear in all, fleeting ones, episodes of chattering."""
+
+    rule: str
+    rule_index: int
+    asset: str
+    cycles: int
+    fleeting: int
+    episodes: int
+    since: datetime | None
+    last_at: datetime
 
 
 class JournalOut(Shape):
-    """One transition of an alarm. `reason` is the code of why people were told or not."""
+    """One transition of an alarm. `reason` is the code of why people were told or not.
+
+    `values` are the readings of the rule at that instant, as one line; a quality that is not good stands behind.
+    """
 
     at: datetime
     recorded_at: datetime
@@ -194,6 +231,7 @@ class JournalOut(Shape):
     reason_zh: str
     reason_en: str
     note: str
+    values: str
 
 
 class TicketOut(Shape):
