@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,6 @@ from facility.settings import RecordsSettings
 from rules import schema, schema_life
 from rules.alarm import ACTIVE, OWED, State, Suppression
 from rules.database import new_engine, upgrade
-from rules.delays import Delays, load_delays, save_delays
 from rules.effects import Judgement
 from rules.notify import Routing
 from rules.rows import (
@@ -48,6 +47,7 @@ from rules.transitions import Changes, announce, identity, judge, key_of
 from rules.writing import habits, known_judgements, live_alarms, removals, save_cursors, write
 
 T = TypeVar("T")
+Beside = Callable[[AsyncConnection], Awaitable[None]]
 MAX_PAGE = 1000
 MARKS = {"stale": schema.alarms.c.stale_at, "chattering": schema.alarms.c.chattering_since}
 """What an alarm may be beside its states, and the column that says since when."""
@@ -121,19 +121,27 @@ class Records:
         at: int,
         *,
         cursors: Iterable[Cursor] = (),
-        delays: Delays | None = None,
+        beside: Beside | None = None,
     ) -> Applied:
-        """All judgements and what follows, and how far the rules are: `delays` that changed, as at `cursors`."""
+        """All judgements, their tickets, messages and notices, and how far the rules are, in one transaction.
+
+        `beside` writes in it what else belongs to them; it may be called again when another writer was met.
+        """
         for attempt in range(CONFLICTS):
             try:
-                return await self._apply(judgements, routing, at, cursors, delays or {})
+                return await self._apply(judgements, routing, at, cursors, beside)
             except IntegrityError as error:  # another process opened the same alarm in between: look again
                 if attempt == CONFLICTS - 1:
                     raise StoreError("records", f"a transition clashes with another writer: {error.orig}") from error
         raise AssertionError("unreachable")
 
     async def _apply(
-        self, judgements: Sequence[Judgement], routing: Routing, at: int, cursors: Iterable[Cursor], delays: Delays
+        self,
+        judgements: Sequence[Judgement],
+        routing: Routing,
+        at: int,
+        cursors: Iterable[Cursor],
+        beside: Beside | None,
     ) -> Applied:
         changes = Changes(routing, at, new_id)
         async with self.writing() as connection:
@@ -152,7 +160,8 @@ class Records:
                 judge(changes, live, judgement)
             await write(connection, changes)
             await save_cursors(connection, routing.site, cursors)
-            await save_delays(connection, routing.site, delays)
+            if beside:
+                await beside(connection)
         self._wake(changes)
         opened, moved, tickets = len(changes.opened), len(changes.moved), len(changes.tickets)
         return Applied(opened, moved, changes.unchanged, changes.duplicates, tickets, len(changes.outbox))
@@ -316,11 +325,6 @@ class Records:
         return {
             found["gateway"]: row(Cursor, found) for found in await self.rows(select(table).where(table.c.site == site))
         }
-
-    async def delays(self, site: str) -> Delays:
-        """The delays that ran when the cursors were written."""
-        async with self.reading() as connection:
-            return await load_delays(connection, site)
 
     async def counts(self) -> Counts:
         """The whole at a glance."""
