@@ -144,7 +144,8 @@ class AlarmRowOut(Shape):
 
     `active`: the condition is abnormal now; `owed`: somebody has to acknowledge; `live`: not over yet.
     `facts` is what the rule saw, as one line. `inhibited`: the plant's own logic wants it quiet; `guarded`: life
-    safety, or what its rule guards. `stale_at` and `chattering_since` are marks, `removal` is what took it out of service.
+    safety, or what its rule guards. `stale_at` and `chattering_since` are marks, `removal` is what took it out of
+    service.
     """
 
     id: str
