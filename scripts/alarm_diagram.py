@@ -16,8 +16,10 @@ from facility.words import ALARM_STATES
 from rules.alarm import PROCESS, SUPPRESSION, Event, State, Suppression
 
 PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "alarm-states.svg"
-WIDTH, HEIGHT = 1240, 900
-BOX = (190, 64)
+WIDTH, HEIGHT = 1240, 980
+BOX = (210, 64)
+ASIDE = 9
+"""How far an arrow lies beside the line between the middles when there is one in the other direction."""
 
 LETTERS = {
     State.NORMAL: "A", State.UNACKNOWLEDGED: "B", State.ACKNOWLEDGED: "C", State.RETURNED: "D",
@@ -25,12 +27,18 @@ LETTERS = {
     Suppression.SHELVED: "G", Suppression.BY_DESIGN: "H", Suppression.OUT_OF_SERVICE: "I", Suppression.NONE: "",
 }  # fmt: skip
 PLACES = {
-    State.NORMAL: (150, 300), State.UNACKNOWLEDGED: (620, 130), State.ACKNOWLEDGED: (1090, 130),
-    State.RETURNED: (620, 300), State.LATCHED_UNACKNOWLEDGED: (620, 470), State.LATCHED_ACKNOWLEDGED: (1090, 470),
-    Suppression.NONE: (150, 740), Suppression.SHELVED: (620, 640), Suppression.BY_DESIGN: (620, 840),
-    Suppression.OUT_OF_SERVICE: (1090, 740),
+    State.NORMAL: (150, 310), State.UNACKNOWLEDGED: (650, 310), State.ACKNOWLEDGED: (1080, 150),
+    State.RETURNED: (400, 200), State.LATCHED_UNACKNOWLEDGED: (650, 470), State.LATCHED_ACKNOWLEDGED: (1080, 470),
+    Suppression.NONE: (150, 820), Suppression.SHELVED: (540, 770), Suppression.BY_DESIGN: (540, 920),
+    Suppression.OUT_OF_SERVICE: (1080, 820),
 }  # fmt: skip
 """The middle of each box."""
+BENDS = {
+    (State.ACKNOWLEDGED, State.NORMAL): (330, 10), (State.LATCHED_ACKNOWLEDGED, State.NORMAL): (330, 640),
+    (Suppression.NONE, Suppression.OUT_OF_SERVICE): (615, 610),
+    (Suppression.OUT_OF_SERVICE, Suppression.NONE): (615, 530),
+}  # fmt: skip
+"""Arrows that go around other boxes, by the point that pulls them aside."""
 EVENTS = {
     Event.RAISE: Label("发生", "raise"), Event.CLEAR: Label("恢复", "clear"),
     Event.ACKNOWLEDGE: Label("确认", "acknowledge"), Event.RESET: Label("复位", "reset"),
@@ -47,6 +55,7 @@ TONES = {
 
 Node = State | Suppression
 Edge = tuple[Node, Node]
+Spot = tuple[float, float]
 
 
 def edges() -> dict[Edge, list[str]]:
@@ -78,12 +87,12 @@ def drawn() -> str:
     """The picture as SVG."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'font-family="system-ui, \'Noto Sans CJK SC\', \'Noto Sans\', sans-serif" font-size="15">',
+        "font-family=\"system-ui, 'Noto Sans CJK SC', 'Noto Sans', sans-serif\" font-size=\"15\">",
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
         'orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="#4a5560"/></marker></defs>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        *_band(20, 540, "Process: is it abnormal, does somebody owe an acknowledgement?  过程状态"),
-        *_band(570, 310, "Suppression: is it kept quiet? The process goes on underneath.  抑制"),
+        *_band(20, 560, "Process: is it abnormal, does somebody owe an acknowledgement?  过程状态"),
+        *_band(595, 372, "Suppression: is it kept quiet? The process goes on underneath.  抑制"),
     ]
     found = edges()
     for edge, words in found.items():
@@ -115,24 +124,31 @@ def _box(node: Node) -> list[str]:
 
 
 def _arrow(edge: Edge, words: list[str], *, is_double: bool) -> list[str]:
-    """A straight arrow from border to border, beside its opposite where there is one; its words on a white ground."""
+    """An arrow from border to border, beside its opposite where there is one; its words on a ground of their own."""
     (x1, y1), (x2, y2) = PLACES[edge[0]], PLACES[edge[1]]
-    length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
-    aside = 15 if is_double else 0
-    dx, dy = -(y2 - y1) / length * aside, (x2 - x1) / length * aside
-    start = _border(x1, y1, x2, y2, dx, dy)
-    end = _border(x2, y2, x1, y1, dx, dy)
-    share = 0.5 if not is_double else 0.38
-    middle = (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share)
+    bend = BENDS.get(edge)
+    if bend:
+        start, end = _border((x1, y1), bend), _border((x2, y2), bend)
+        middle = tuple(
+            0.25 * first + 0.5 * pull + 0.25 * last for first, pull, last in zip(start, bend, end, strict=True)
+        )
+        path, outward = f"Q{bend[0]} {bend[1]}", (0.0, 0.0)
+    else:
+        length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
+        outward = (-(y2 - y1) / length, (x2 - x1) / length) if is_double else (0.0, 0.0)
+        aside = (outward[0] * ASIDE, outward[1] * ASIDE)
+        start, end = _border((x1, y1), (x2, y2), aside), _border((x2, y2), (x1, y1), aside)
+        middle, path = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2), "L"
     line = (
-        f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" stroke="#4a5560" '
+        f'<path d="M{start[0]:.1f} {start[1]:.1f} {path} {end[0]:.1f} {end[1]:.1f}" fill="none" stroke="#4a5560" '
         'stroke-width="1.5" marker-end="url(#tip)"/>'
     )
-    return [line, *_label(middle, words)]
+    return [line, *_label((middle[0], middle[1]), words, outward)]
 
 
-def _border(x: float, y: float, to_x: float, to_y: float, dx: float, dy: float) -> tuple[float, float]:
-    """Where the line from the middle of a box, moved aside, leaves it towards another."""
+def _border(middle: Spot, towards: Spot, aside: Spot = (0, 0)) -> Spot:
+    """Where the line from the middle of a box, moved aside, leaves it."""
+    (x, y), (to_x, to_y), (dx, dy) = middle, towards, aside
     half_width, half_height = BOX[0] / 2, BOX[1] / 2
     vx, vy = to_x - x, to_y - y
     across = (half_width - (dx if vx > 0 else -dx)) / abs(vx) if vx else float("inf")
@@ -141,12 +157,13 @@ def _border(x: float, y: float, to_x: float, to_y: float, dx: float, dy: float) 
     return x + dx + vx * share, y + dy + vy * share
 
 
-def _label(middle: tuple[float, float], words: list[str]) -> list[str]:
-    x, y = middle
+def _label(middle: Spot, words: list[str], outward: Spot) -> list[str]:
+    """The words at the middle of their arrow, or on the outer side of one that has an opposite."""
     parts = []
     for number, text in enumerate(words):
-        width = sum(13.5 if ord(sign) > 0x2E80 else 7.2 for sign in text) + 10
-        top = y + (number - len(words) / 2) * 20
+        width = sum(13.5 if ord(sign) > 0x2E80 else 7.0 for sign in text) + 8
+        x = middle[0] + outward[0] * width / 2
+        top = middle[1] + outward[1] * 11 + (number - len(words) / 2) * 20
         parts += [
             f'<rect x="{x - width / 2:.1f}" y="{top:.1f}" width="{width:.1f}" height="20" rx="4" fill="#f7f8fa"/>',
             f'<text x="{x:.1f}" y="{top + 15:.1f}" text-anchor="middle" font-size="13.5" fill="#25506e">'
