@@ -12,6 +12,7 @@ from api import (
     alarms,
     assets,
     commands,
+    faults,
     gateways,
     health,
     out_of_service,
@@ -62,7 +63,10 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, wide, alarms, out_of_service, tickets, commands, gateways, stream):
+    parts = (
+        session, assets, readings, wide, alarms, out_of_service, tickets, commands, faults, gateways, stream,
+    )  # fmt: skip
+    for module in parts:
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")
