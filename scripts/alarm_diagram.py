@@ -29,7 +29,7 @@ LETTERS = {
 PLACES = {
     State.NORMAL: (150, 310), State.UNACKNOWLEDGED: (650, 310), State.ACKNOWLEDGED: (1080, 150),
     State.RETURNED: (400, 200), State.LATCHED_UNACKNOWLEDGED: (650, 470), State.LATCHED_ACKNOWLEDGED: (1080, 470),
-    Suppression.NONE: (150, 820), Suppression.SHELVED: (575, 770), Suppression.BY_DESIGN: (575, 920),
+    Suppression.NONE: (150, 820), Suppression.SHELVED: (555, 770), Suppression.BY_DESIGN: (555, 920),
     Suppression.OUT_OF_SERVICE: (1080, 820),
 }  # fmt: skip
 """The middle of each box."""
