@@ -66,7 +66,7 @@ def edges() -> dict[Edge, list[str]]:
             if target is not state:
                 found[state, target].append(_words(event, how))
     for (suppression, event), (free, inhibited) in SUPPRESSION.items():
-        for kept, how in _targets(free, inhibited, "logic on 逻辑仍在"):
+        for kept, how in _targets(free, inhibited, "logic 逻辑"):
             if kept is not suppression:
                 found[suppression, kept].append(_words(event, how))
     return found
@@ -92,7 +92,11 @@ def drawn() -> str:
         'orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="#4a5560"/></marker></defs>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         *_band(20, 560, "Process: is it abnormal, does somebody owe an acknowledgement?  过程状态"),
-        *_band(595, 372, "Suppression: is it kept quiet? The process goes on underneath.  抑制"),
+        *_band(
+            595,
+            372,
+            "Suppression: is it kept quiet? (logic): while the plant itself suppresses it.  抑制",
+        ),
     ]
     found = edges()
     for edge, words in found.items():
