@@ -145,7 +145,8 @@ class AlarmRowOut(Shape):
     `active`: the condition is abnormal now; `owed`: somebody has to acknowledge; `live`: not over yet.
     `facts` is what the rule saw, as one line. `inhibited`: the plant's own logic wants it quiet; `guarded`: life
     safety, or what its rule guards. `stale_at` and `chattering_since` are marks, `removal` is what took it out of
-    service.
+    service. `cause_id`: the alarm that it is a consequence of; `folded`: how many are consequences of this one.
+    `quiet`: why people were not told of it on its own, a code.
     """
 
     id: str
@@ -180,6 +181,11 @@ class AlarmRowOut(Shape):
     version: int
     ticket: str | None
     facts: str
+    cause_id: str | None
+    folded: int
+    quiet: str = Field(examples=["folded"])
+    quiet_zh: str
+    quiet_en: str
     inhibited: bool
     guarded: bool
     stale_at: datetime | None

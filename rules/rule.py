@@ -28,6 +28,15 @@ class Raises(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """After `after` seconds the alarm has this severity; `until_acknowledged`: unless somebody has acknowledged it."""
+
+    after: float
+    severity: Severity
+    until_acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of a class. `when`/`clear`/`enable`/`suppress` are expression texts; durations in seconds.
 
@@ -36,6 +45,8 @@ class Rule:
     `clear` empty: the alarm clears when `when` is false. `schedule`: the local hours in which it holds,
     always if empty.
     `origin` is file:line, for people.
+    `cause`: what the alarm may be the cause of downstream, such as `supply`; `effect_of`: what may be its cause.
+    `escalate`: steps of time, each to a worse severity.
     """
 
     id: str
@@ -56,4 +67,7 @@ class Rule:
     schedule: tuple[Hours, ...] = ()
     assets: frozenset[str] = frozenset()
     origin: str = ""
+    cause: str = ""
+    effect_of: frozenset[str] = frozenset()
+    escalate: tuple[Escalation, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)

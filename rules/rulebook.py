@@ -23,10 +23,13 @@ from facility.names import nearest
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
+from rules.derived import place
+from rules.followups import WORD, Step, Told, check_effects, check_words, steps_of
 from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.kinship import Kinship
 from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
+from rules.language.trends import seconds_of_readings
 from rules.rule import Raises, Rule, Severity
 from rules.schedule import Hours, parse_hours
 from rules.soundness import flaws
@@ -51,6 +54,9 @@ class _Rule(Strict):
     shelvable: bool | None = None
     schedule: list[str] = Field(default=[], max_length=50)
     assets: list[str] = []
+    cause: str = Field(default="", pattern=WORD, max_length=40)
+    effect_of: list[str] = Field(default=[], max_length=20)
+    escalate: list[Step] = Field(default=[], max_length=3)
     disable: bool = False
 
 
@@ -88,11 +94,18 @@ class Definition:
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
+    problems: list[Problem] = []
     kept = site.settings.readings.retention_days
-    definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets, kept_days=kept)
-    points = mapped_points(site, catalog)
+    derived, points = place(catalog, site.assets, mapped_points(site, catalog), site.locations, problems)
+    try:
+        definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets, kept_days=kept)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from error
+    if problems:
+        raise ConfigError(problems)
     book = assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
-    return replace(book, holidays=site.holidays)
+    idle = tuple(Unused(item.point.key, f"{item.file}:{item.line}", why) for item, why in derived.unused)
+    return replace(book, holidays=site.holidays, derived=derived, unused=book.unused + idle)
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
@@ -148,6 +161,7 @@ def read_rules(
     """
     problems: list[Problem] = []
     found: dict[str, Definition] = {}
+    effects: list[tuple[Told, Path_, list[str]]] = []
     for folder in folders:
         here: dict[str, str] = {}
         for path in files(folder):
@@ -159,7 +173,10 @@ def read_rules(
             pack, wrong = document.read(_Pack)
             problems += wrong
             if pack:
-                _merge(_Reader(document, catalog, assets, problems, kept_days), pack, here, found)
+                reader = _Reader(document, catalog, assets, problems, kept_days)
+                _merge(reader, pack, here, found)
+                effects += reader.effects
+    check_words(effects, (definition.rule.cause for definition in found.values()))
     if problems:
         raise ConfigError(problems)
     return list(found.values())
@@ -209,6 +226,7 @@ class _Reader:
         self.catalog = catalog
         self.assets = assets
         self.problems = problems
+        self.effects: list[tuple[Told, Path_, list[str]]] = []
         self.kept_days = kept_days
 
     def wrong(self, place: Path_, message: str, *, offset: int = 0) -> None:
@@ -230,6 +248,9 @@ class _Reader:
                 self.wrong((*place, "assets"), f"there is no asset {asset!r} of class {asset_class.id}")
         delay = self._seconds((*place, "for"), item.for_)
         clear_delay = self._seconds((*place, "clear_for"), item.clear_for)
+        escalate = steps_of((*place, "escalate"), item.escalate, item.severity, self._seconds, self.wrong)
+        check_effects((*place, "effect_of"), item.effect_of, item.severity, item.raises, self.wrong)
+        self.effects.append((self.wrong, (*place, "effect_of"), item.effect_of))
         schedule = self._hours((*place, "schedule"), item.schedule)
         if item.suppress and item.severity == Severity.EMERGENCY:
             self.wrong((*place, "suppress"), "an alarm of life safety (severity 1) is never suppressed")
@@ -254,6 +275,9 @@ class _Reader:
             schedule=schedule,
             assets=frozenset(item.assets),
             origin=self.origin(place),
+            cause=item.cause,
+            effect_of=frozenset(item.effect_of),
+            escalate=escalate,
         )
         return Definition(rule, asset_class, self.catalog.classes)
 
@@ -278,7 +302,7 @@ class _Reader:
             self.wrong(place, error.message, offset=error.column - 1)
             return None
         for function, seconds in found.windows:
-            if self.kept_days is not None and seconds > self.kept_days * 86_400:
+            if self.kept_days is not None and seconds_of_readings(function, seconds) > self.kept_days * 86_400:
                 self.wrong(
                     place, f"{function} looks {seconds / 86_400:g} days back, readings are kept {self.kept_days}"
                 )
