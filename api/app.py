@@ -15,6 +15,7 @@ from api import (
     faults,
     gateways,
     health,
+    performance,
     problems,
     readings,
     session,
@@ -62,7 +63,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, wide, alarms, tickets, commands, faults, gateways, stream):
+    for module in (session, assets, readings, wide, performance, alarms, tickets, commands, faults, gateways, stream):
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")

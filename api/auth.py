@@ -41,6 +41,7 @@ class Action(StrEnum):
     DEAD_LETTERS = "dead_letters"
     SIMULATE = "simulate"
     COMMAND = "command"
+    PERFORMANCE = "performance"
 
 
 _EVERYONE = frozenset(Role)
@@ -58,6 +59,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.DEAD_LETTERS: frozenset({Role.ADMIN}),
     Action.SIMULATE: _OFFICE,
     Action.COMMAND: _ROOM,
+    Action.PERFORMANCE: _ROOM,
 }
 """The one table of rights. An action that is not in it is allowed to nobody.
 

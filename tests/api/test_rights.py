@@ -19,6 +19,7 @@ WHO = {
     ("post", "/api/v1/alarms/{alarm}/reset"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/shelve"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/unshelve"): "operator manager admin",
+    ("get", "/api/v1/alarms/kpis"): "operator manager admin",
     ("get", "/api/v1/dead-letters"): "admin",
     ("post", "/api/v1/commands"): "operator manager admin",
     ("post", "/api/v1/commands/{command}/approve"): "operator manager admin",
