@@ -15,6 +15,8 @@ from api import (
     faults,
     gateways,
     health,
+    linkage,
+    out_of_service,
     performance,
     problems,
     readings,
@@ -36,6 +38,7 @@ _TAGS = [
     {"name": "readings", "description": "What is measured. 实时与历史数据"},
     {"name": "alarms", "description": "What is wrong, and who knows. 报警与应急"},
     {"name": "tickets", "description": "What has to be done. 工单"},
+    {"name": "linkage", "description": "What a fire started, and what did not come. 消防联动核查"},
     {"name": "commands", "description": "What is set, checked and answered for. 遥控指令"},
     {"name": "gateways", "description": "The edge, loss accounting, dead letters. 网关与数据完整性"},
     {"name": "simulation", "description": "The hardware, where it is simulated. 模拟设备"},
@@ -63,7 +66,11 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, wide, performance, alarms, tickets, commands, faults, gateways, stream):
+    parts = (
+        session, assets, readings, wide, performance, alarms, out_of_service, tickets, linkage, commands, faults,
+        gateways, stream,
+    )  # fmt: skip
+    for module in parts:
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")

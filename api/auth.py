@@ -35,6 +35,8 @@ class Action(StrEnum):
     ALARM_ACKNOWLEDGE = "alarm.acknowledge"
     ALARM_RESET = "alarm.reset"
     ALARM_SHELVE = "alarm.shelve"
+    ALARM_REMOVE = "alarm.remove"
+    ALARM_REMOVE_LIFE_SAFETY = "alarm.remove_life_safety"
     TICKET_DISPATCH = "ticket.dispatch"
     TICKET_WORK = "ticket.work"
     TICKET_APPROVE = "ticket.approve"
@@ -42,6 +44,7 @@ class Action(StrEnum):
     SIMULATE = "simulate"
     COMMAND = "command"
     PERFORMANCE = "performance"
+    LINKAGE_NOTE = "linkage.note"
 
 
 _EVERYONE = frozenset(Role)
@@ -53,6 +56,8 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.ALARM_ACKNOWLEDGE: _ROOM | {Role.CREW},
     Action.ALARM_RESET: _ROOM,
     Action.ALARM_SHELVE: _ROOM,
+    Action.ALARM_REMOVE: _ROOM,
+    Action.ALARM_REMOVE_LIFE_SAFETY: _OFFICE,
     Action.TICKET_DISPATCH: _ROOM,
     Action.TICKET_WORK: _ROOM | {Role.CREW},
     Action.TICKET_APPROVE: _OFFICE,
@@ -60,6 +65,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.SIMULATE: _OFFICE,
     Action.COMMAND: _ROOM,
     Action.PERFORMANCE: _ROOM,
+    Action.LINKAGE_NOTE: _ROOM,
 }
 """The one table of rights. An action that is not in it is allowed to nobody.
 

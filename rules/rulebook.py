@@ -18,11 +18,13 @@ from facility.assets import GATEWAY_CLASS, Asset, Device, Location
 from facility.catalog import Catalog
 from facility.classfile import AssetClass, Labels
 from facility.config import Site
-from facility.errors import ConfigError, Problem
+from facility.errors import ConfigError, Problem, attempt
 from facility.names import nearest
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
+from rules.data.checkfile import FILE, read_checks
+from rules.data.rules import with_checks
 from rules.derived import place
 from rules.followups import WORD, Step, Told, check_effects, check_words, steps_of
 from rules.gateway_health import POINTS as OF_A_GATEWAY
@@ -30,6 +32,7 @@ from rules.kinship import Kinship
 from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.language.trends import seconds_of_readings
+from rules.linkage.matrixfile import load_linkage
 from rules.rule import Raises, Rule, Severity
 from rules.schedule import Hours, parse_hours
 from rules.soundness import flaws
@@ -93,19 +96,20 @@ class Definition:
 
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
-    """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
-    problems: list[Problem] = []
+    """The rules of a site, assigned to its assets, and its linkage; ConfigError with every problem of every file."""
+    folders = [PACKS, site.folder / "rules"]
+    checks, problems = read_checks(folders[1:], catalog, assets=site.assets)
     kept = site.settings.readings.retention_days
-    derived, points = place(catalog, site.assets, mapped_points(site, catalog), site.locations, problems)
-    try:
-        definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets, kept_days=kept)
-    except ConfigError as error:
-        raise ConfigError([*problems, *error.problems]) from error
-    if problems:
+    mapped = mapped_points(site, catalog)
+    derived, points = place(catalog, site.assets, mapped, site.locations, problems)
+    linkage = attempt(problems, lambda: load_linkage(site, catalog, mapped))
+    definitions = attempt(problems, lambda: read_rules(folders, catalog, assets=site.assets, kept_days=kept))
+    if problems or definitions is None or linkage is None:
         raise ConfigError(problems)
     book = assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
+    book = with_checks(book, checks, site.assets, mapped, catalog)
     idle = tuple(Unused(item.point.key, f"{item.file}:{item.line}", why) for item, why in derived.unused)
-    return replace(book, holidays=site.holidays, derived=derived, unused=book.unused + idle)
+    return replace(book, holidays=site.holidays, derived=derived, unused=book.unused + idle, linkage=linkage)
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
@@ -165,6 +169,8 @@ def read_rules(
     for folder in folders:
         here: dict[str, str] = {}
         for path in files(folder):
+            if path.name == FILE:
+                continue
             try:
                 document = load(path)
             except ConfigError as error:

@@ -16,6 +16,7 @@ from api.console.alarms import alarms_page
 from api.console.asset import asset_page
 from api.console.door import Door
 from api.console.hardware import hardware_page
+from api.console.linkage import linkage_page
 from api.console.login import login_html
 from api.console.texts import say
 from api.console.tickets import tickets_page
@@ -88,6 +89,10 @@ def _pages(deps: Deps) -> None:
     @ui.page("/tickets", response_timeout=PATIENCE_S)
     async def tickets(request: Request) -> None:
         await tickets_page(_enter(request, deps))
+
+    @ui.page("/linkage", response_timeout=PATIENCE_S)
+    async def linkage(request: Request, run: Annotated[str, Query(max_length=64)] = "") -> None:
+        await linkage_page(_enter(request, deps), run)
 
     if deps.hardware is not None:
         control = deps.hardware
