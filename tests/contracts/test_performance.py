@@ -58,7 +58,7 @@ async def test_a_day_is_measured_page_by_page(records: Records, monkeypatch: pyt
     )
     assert set(found.people) == {"wang", "li"}
     assert (found.fleeting, found.episodes) == (4, 1)
-    assert (await stand(records, "s1")).shelved == 1
+    assert (await stand(records, "s1")).shelved == 2
     assert (await titles(records, "s1", [found.top[0].key]))[found.top[0].key].en == "Pump runs dry"
 
 
