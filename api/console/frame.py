@@ -33,8 +33,9 @@ PAGES = (
     ("wall", "/console/"),
     ("alarms", "/console/alarms"),
     ("tickets", "/console/tickets"),
-    ("linkage", "/console/linkage"),
 )
+MORE = (("linkage", "/console/linkage"),)
+"""Pages that are opened less often, under "more": the head of a page is one line."""
 
 HARDWARE = ("hardware", "/console/hardware")
 """The page of the simulated hardware, where there is any."""
@@ -115,10 +116,18 @@ class Frame:
         with link("brand", "/console/"):
             ui.label(visitor.to(visitor.deps.site.label))
         with box("pages", "nav"):
-            pages = PAGES if visitor.deps.hardware is None else (*PAGES, HARDWARE)
-            for key, target in pages:
-                with link("here" if key == self._page else "", target):
-                    ui.label(visitor.say(key))
+            self._links(PAGES)
+            more = MORE if visitor.deps.hardware is None else (*MORE, HARDWARE)
+            with box("more", "details"):
+                with box("here" if self._page in dict(more) else "", "summary"):
+                    ui.label(visitor.say(self._page if self._page in dict(more) else "more"))
+                with box("menu"):
+                    self._links(more)
+
+    def _links(self, pages: tuple[tuple[str, str], ...]) -> None:
+        for key, target in pages:
+            with link("here" if key == self._page else "", target):
+                ui.label(self.visitor.say(key))
 
     def _count(self, severity: int) -> tuple[Look, Text]:
         with severity_mark(severity, self.visitor.language) as element:

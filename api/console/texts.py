@@ -165,6 +165,7 @@ TEXTS: dict[str, Label] = {
     "faults_of": Label("{id} 的故障", "Faults of {id}"),
     "faults_of_points": Label("{id} 的测点故障", "Faults of single points of {id}"),
     "acts_of": Label("对 {id} 的操作", "What people do to {id}"),
+    "more": Label("更多", "More"),
     # linkage
     "linkage": Label("消防联动", "Linkage"),
     "linkage_runs": Label("联动核查记录", "Linkage runs"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic import command as alembic
 from alembic.config import Config
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, MetaData, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from facility.errors import StoreError, TransitionError
@@ -23,7 +23,6 @@ from rules.database import MIGRATIONS, new_engine
 from rules.records import Records, open_records
 from rules.rows import NotFoundError
 from rules.transactions import MAX_NOTE
-from tests.rules.builders import a_judgement, a_routing
 
 WISH = Wish(
     gateway="gw-1", asset="PS-01", point="sys.setpoint_pct", value=60.5, ttl=900.0, reason="试运行", two_people=False
@@ -228,6 +227,16 @@ async def test_steps_are_append_only(records: Records, desk: CommandDesk) -> Non
     assert [step.step for step in await desk.steps(row.id)] == ["received"]
 
 
+AN_OLD_ALARM = {
+    "id": "A1", "site": "s1", "rule": "pump.dry", "rule_index": 0, "asset": "P-01", "asset_class": "water_pump",
+    "severity": 2, "raises": "ticket", "latch": False, "shelvable": True, "historical": False, "told": True,
+    "live": True, "state": "unacknowledged", "suppression": "none", "raise_count": 1, "opened_at": 1000, "since": 900,
+    "raised_at": 1000, "acknowledged_by": "", "changed_at": 1000, "version": 1, "title_zh": "干转",
+    "title_en": "Dry run", "guidance_zh": "停泵", "guidance_en": "Stop it", "facts": {},
+}  # fmt: skip
+"""As the first release wrote it."""
+
+
 async def test_records_from_before_there_were_commands_are_kept(settings: RecordsSettings, tmp_path: Path) -> None:
     def first(connection: Connection) -> None:
         config = Config()
@@ -235,14 +244,15 @@ async def test_records_from_before_there_were_commands_are_kept(settings: Record
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
         alembic.upgrade(config, "0001")
+        then = MetaData()
+        then.reflect(connection, only=["alarms"])
+        connection.execute(then.tables["alarms"].insert().values(**AN_OLD_ALARM))
 
     engine = new_engine(settings, tmp_path)
     async with engine.connect() as plain:
         connection = await plain.execution_options(caretaker_write=True)
         async with connection.begin():
             await connection.run_sync(first)
-    old = Records(engine)
-    await old.apply([a_judgement()], a_routing(), 1000)
     await engine.dispose()
     async with open_records(settings, tmp_path) as records:
         assert (await records.counts()).alarms == 1
