@@ -23,6 +23,7 @@ import gateway.cli
 import gateway.import_cli
 import gateway.probe_cli
 import gateway.profile_cli
+import rules.cli
 import simulators.cli
 import simulators.replay.cli
 from caretaker_demo import DEMO_SITE, Demo, Options, conclude, open_demo, play, scenario_file
@@ -238,6 +239,7 @@ app.add_typer(gateway.import_cli.app, name="import", help="Bring devices in from
 app.add_typer(api.cli.user_app, name="user", help="People who may log in.")
 app.add_typer(api.cli.token_app, name="token", help="Tokens for programs.")
 app.add_typer(gateway.profile_cli.app, name="profile", help="Device profiles.")
+app.add_typer(rules.cli.app, name="rules", help="Rules, tried before they go live.")
 app.add_typer(dashboards.cli.app, name="dashboards", help="Grafana boards as code.")
 
 

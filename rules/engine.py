@@ -276,6 +276,13 @@ class Engine:
         """Every condition that is not normal, to be given to `restore`."""
         return [Standing(key, runner.state) for key, (_, runner) in self._by_key.items() if not runner.idle]
 
+    def condition(self, key: Key) -> tuple[bool | None, State] | None:
+        """What a rule's `when` says now (None: unknown) and where its delays are; None if no such rule runs."""
+        if key not in self._by_key:
+            return None
+        _, runner = self._by_key[key]
+        return runner.truths(runner.when())[0], runner.state
+
     def restore(self, active: Iterable[Key] = (), *, standing: Iterable[Standing] = ()) -> list[Key]:
         """Take up conditions where they stood: `active` alarms as the records have them, then a `snapshot`.
 
