@@ -25,18 +25,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import chain
 from zoneinfo import ZoneInfo
 
 from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.readings import Quality, Sample
-from rules.compiled import CompiledRule, Rulebook
-from rules.conditions import ACTIVE, NORMAL, Event, Phase, State, Timing, due, observe, settle, step
+from rules.compiled import Rulebook
+from rules.conditions import ACTIVE, State, observe, settle, step
 from rules.effects import Judgement
 from rules.language.frame import Frame, Slot
-from rules.rule import Rule
+from rules.watching import NEVER, Runner, Verdicts, Watch
 
 FUTURE_MS = 300_000
 """A sample further ahead of the newest tick is not believed: it makes its points bad now, and shuts out nothing."""
@@ -44,13 +43,9 @@ OLD_MS = 300_000
 """History older than this pages nobody."""
 REPLAY_MS = 5_000
 """How long after the last historical sample of an asset its delays wait for more of them."""
-NEVER = 1 << 62
-HOURS_SECONDS = 600.0
-"""Rules with hours are looked at as if they had a window of this length: every 10 s."""
 
 Key = tuple[str, int, str]
 """What an alarm is known by: rule id, index, asset."""
-Truth = Callable[[], bool | None]
 Turn = Callable[[Frame, int, Iterable[str]], list[Slot]]
 
 
@@ -60,119 +55,6 @@ class Standing:
 
     key: Key
     state: State
-
-
-class _Watched:
-    """What the loop over all runners looks at, side by side in memory: most of its time is waiting for memory.
-
-    While `idle` only a true condition changes anything, while `calm` a true one changes nothing.
-    """
-
-    __slots__ = ("calm", "idle", "when")
-
-
-class _Runner(_Watched):
-    """One rule at one asset."""
-
-    __slots__ = ("clear", "enable", "order", "period", "rule", "slots", "state", "timing")
-
-    def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
-        self.rule: Rule = item.rule
-        self.order = order
-        self.period = _period(item)
-        self.timing = Timing(round(item.rule.delay * 1000), round(item.rule.clear_delay * 1000))
-        self.slots: dict[str, Slot] = {key: frame.slot(key) for key in item.points}
-        self.when: Truth = item.when.bind(frame)
-        self.clear: Truth | None = item.clear.bind(frame) if item.clear else None
-        self.enable: tuple[Truth, ...] = (item.enable.bind(frame),) if item.enable else ()
-        if item.rule.schedule:
-            self.enable += (_hours(item.rule.schedule, frame, zone),)
-        self.idle = True
-        self.calm = False
-        self.state = NORMAL
-
-    def truths(self, truth: bool | None) -> tuple[bool | None, bool | None]:
-        """(raise, clear) with the enabling conditions: without them a rule neither raises nor clears."""
-        cleared: bool | None = None if truth is None else not truth
-        if self.clear is not None:
-            cleared = self.clear()
-        for enable in self.enable:
-            enabled = enable()
-            if enabled is True:
-                continue
-            cleared = None
-            truth = None if enabled is None and truth is not False else False
-        return truth, cleared
-
-
-class _Group:
-    """The rules of an asset that time alone can change, looked at every `period` ms."""
-
-    __slots__ = ("next_at", "period", "runners")
-
-    def __init__(self, period: int, runners: Iterable[_Runner]) -> None:
-        self.period = period
-        self.next_at = 0
-        self.runners = dict.fromkeys(runner for runner in runners if runner.period == period)
-
-
-class _Watch:
-    """One asset: its frame, its runners, and which of them look at which point."""
-
-    __slots__ = (
-        "asset", "by_point", "frame", "is_fresh", "looking", "next_due", "open", "replaying", "runners", "timed",
-    )  # fmt: skip
-
-    def __init__(self, asset: str, frame: Frame, runners: list[_Runner]) -> None:
-        self.asset = asset
-        self.frame = frame
-        self.runners = dict.fromkeys(runners)
-        self.timed = [_Group(period, runners) for period in sorted({item.period for item in runners if item.period})]
-        self.open: dict[_Runner, None] = {}
-        self.next_due = NEVER
-        self.by_point = {
-            key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
-            for key, slot in frame.slots.items()
-        }
-        self.looking = dict.fromkeys(runner for runner in runners if runner.slots)
-        self.replaying = 0
-        self.is_fresh = True
-
-    def become(self, runner: _Runner, state: State) -> None:
-        """Keep the runner's new state, and note whether a delay is running."""
-        runner.state = state
-        runner.idle = state.phase is Phase.NORMAL
-        running = state.phase is Phase.PENDING and state.running is not None and not runner.enable
-        runner.calm = running or state.phase is Phase.ACTIVE
-        instant = due(state, runner.timing)
-        if instant is None:
-            self.open.pop(runner, None)
-        else:
-            self.open[runner] = None
-            self.next_due = min(self.next_due, instant)
-
-
-class _Verdicts:
-    """Judgements as they come; `sorted` puts them into their time's and their rules' order."""
-
-    __slots__ = ("_items", "_since")
-
-    def __init__(self, since: int) -> None:
-        self._items: list[tuple[int, int, Judgement]] = []
-        self._since = since
-
-    def add(self, watch: _Watch, runner: _Runner, event: Event, *, historical: bool) -> None:
-        """One event as a judgement, with the values that the rule looked at."""
-        facts = {key: slot.value for key, slot in runner.slots.items()}
-        old = historical and event.at < self._since
-        judgement = Judgement(runner.rule, watch.asset, event.kind, event.at, event.since, facts, old)
-        self._items.append((event.at, runner.order, judgement))
-
-    def sorted(self) -> list[Judgement]:
-        """All of them."""
-        if len(self._items) > 1:
-            self._items.sort(key=lambda item: item[:2])
-        return [judgement for _, _, judgement in self._items]
 
 
 class Engine:
@@ -188,14 +70,14 @@ class Engine:
         self.counts: Counter[str] = Counter()
         self._now = 0
         self._ticked = 0
-        self._watches: dict[str, _Watch] = {}
-        self._by_key: dict[Key, tuple[_Watch, _Runner]] = {}
+        self._watches: dict[str, Watch] = {}
+        self._by_key: dict[Key, tuple[Watch, Runner]] = {}
         zone = ZoneInfo(rules.time_zone)
         for name, items in rules.by_asset.items():
             asset = assets[name]
             frame = Frame(catalog.classes[asset.asset_class].points, asset.rated)
-            runners = [_Runner(item, frame, order=order, zone=zone) for order, item in enumerate(items)]
-            watch = self._watches[name] = _Watch(name, frame, runners)
+            runners = [Runner(item, frame, order=order, zone=zone) for order, item in enumerate(items)]
+            watch = self._watches[name] = Watch(name, frame, runners)
             self._by_key |= {(item.rule.id, item.rule.index, name): (watch, item) for item in runners}
 
     @property
@@ -218,10 +100,10 @@ class Engine:
             watch.replaying = self._ticked + REPLAY_MS
         elif at > self._now:
             self._now = at
-        verdicts = _Verdicts(self._now - OLD_MS)
+        verdicts = Verdicts(self._now - OLD_MS)
         if watch.next_due <= at and (historical or watch.replaying <= self._ticked):
             self._settle(watch, at, verdicts, historical=historical)
-        todo: Iterable[_Runner] = self._take(watch, sample)
+        todo: Iterable[Runner] = self._take(watch, sample)
         if watch.is_fresh:
             watch.is_fresh = False
             watch.frame.begin(at)
@@ -233,7 +115,7 @@ class Engine:
         """Let time pass up to `at` (ms); every reading up to then that will come in time has been given."""
         self._ticked = max(self._ticked, at)
         self._now = max(self._now, at)
-        verdicts = _Verdicts(self._now - OLD_MS)
+        verdicts = Verdicts(self._now - OLD_MS)
         for watch in self._watches.values():
             if watch.replaying > at:
                 continue
@@ -302,7 +184,7 @@ class Engine:
         if watch is None:
             return []
         at = max(at, watch.frame.now)
-        verdicts = _Verdicts(self._now - OLD_MS)
+        verdicts = Verdicts(self._now - OLD_MS)
         if watch.next_due <= at:
             self._settle(watch, at, verdicts, historical=False)
         turned = turn(watch.frame, at, points)
@@ -311,10 +193,10 @@ class Engine:
         self._judge(watch, runners, at, verdicts, historical=False)
         return verdicts.sorted()
 
-    def _take(self, watch: _Watch, sample: Sample) -> Iterable[_Runner]:
+    def _take(self, watch: Watch, sample: Sample) -> Iterable[Runner]:
         """Put the readings into the frame; which rules have to be looked at."""
         at, quality, by_point = sample.at, sample.quality, watch.by_point
-        touched: list[dict[_Runner, None]] = []
+        touched: list[dict[Runner, None]] = []
         fed: list[Slot] = []
         for key, value in sample.values.items():
             entry = by_point.get(key)
@@ -337,9 +219,7 @@ class Engine:
             return watch.looking
         return touched[0] if len(touched) == 1 else dict.fromkeys(chain.from_iterable(touched))
 
-    def _judge(
-        self, watch: _Watch, runners: Iterable[_Runner], at: int, verdicts: _Verdicts, *, historical: bool
-    ) -> None:
+    def _judge(self, watch: Watch, runners: Iterable[Runner], at: int, verdicts: Verdicts, *, historical: bool) -> None:
         for runner in runners:
             truth = runner.when()
             if runner.calm if truth else runner.idle:
@@ -352,7 +232,7 @@ class Engine:
             if event is not None:
                 verdicts.add(watch, runner, event, historical=historical)
 
-    def _settle(self, watch: _Watch, at: int, verdicts: _Verdicts, *, historical: bool) -> None:
+    def _settle(self, watch: Watch, at: int, verdicts: Verdicts, *, historical: bool) -> None:
         runners = list(watch.open)
         watch.next_due = NEVER
         for runner in runners:
@@ -360,22 +240,3 @@ class Engine:
             watch.become(runner, state)
             if event is not None:
                 verdicts.add(watch, runner, event, historical=historical)
-
-
-def _period(item: CompiledRule) -> int:
-    """How often (ms) ticks look at a rule: a sixtieth of its shortest window, at least every second; 0 for never."""
-    if not item.is_timed:
-        return 0
-    spans = [seconds for expression in item.expressions for _, seconds in expression.windows]
-    return max(1000, round(min(spans, default=HOURS_SECONDS) * 1000 / 60))
-
-
-def _hours(schedule: tuple[tuple[int, int], ...], frame: Frame, zone: ZoneInfo) -> Truth:
-    """Whether the frame's instant lies in the local hours; (1320, 360) goes over midnight."""
-
-    def evaluate() -> bool:
-        local = datetime.fromtimestamp(frame.now / 1000, zone)
-        minute = local.hour * 60 + local.minute
-        return any(begin <= minute < end if begin < end else minute >= begin or minute < end for begin, end in schedule)
-
-    return evaluate

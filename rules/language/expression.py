@@ -3,7 +3,7 @@
 The text is parsed by Python's own parser and walked by a whitelist; nothing of it is ever executed as Python (what
 runs is put together from the checked terms, see generate.py). What is not named here is refused: and/or/not,
 comparisons (chained, `in (...)`), + - * / %, `a if c else b`, numbers, true/false, codes in quotes, point keys, and the
-functions in FUNCTIONS. The work is bounded (grammar.py). Types are checked at once, so that a bound expression can't
+functions of functions.py. The work is bounded (grammar.py). Types are checked at once, so that a bound expression can't
 fail:
 
     mode.service == 'inspection'     a code becomes the state's number; an unknown one is an error that lists the codes
@@ -29,18 +29,15 @@ from facility.classfile import AssetClass
 from facility.points import Kind, Point
 from rules.language import terms
 from rules.language.frame import Frame
+from rules.language.functions import FUNCTIONS
 from rules.language.generate import function
-from rules.language.grammar import column, milliseconds, parse, part, source, wrong
+from rules.language.grammar import column, parse, part, source, wrong
 from rules.language.terms import Term, Type
 
 MAX_NUMBER = 1e15
-MAX_SPAN_MS = 24 * 3_600_000
 INDEXED = re.compile(r"\[\s*n\s*\]")
 """Marks an expression that is meant for each index."""
 
-FUNCTIONS = (
-    "abs", "avg", "bad", "changes", "count", "delta", "held", "max", "min", "rate", "rated", "stale", "stddev",
-)  # fmt: skip
 _TYPES = {
     Kind.ANALOG: Type.NUMBER, Kind.COUNTER: Type.NUMBER, Kind.DISCRETE: Type.TRUTH, Kind.ENUM: Type.STATE,
     Kind.TEXT: Type.TEXT,
@@ -83,7 +80,7 @@ class _Compiler:
 
     def __init__(self, asset_class: AssetClass, index: int) -> None:
         self._class = asset_class
-        self._index = index
+        self.index = index
         self._inside = ""
         self.points: dict[str, None] = {}
         self.windows: dict[tuple[str, float], None] = {}
@@ -91,19 +88,20 @@ class _Compiler:
 
     def truth(self, node: ast.expr) -> Term:
         """A node that must be a condition."""
-        term = self._term(node)
+        term = self.term(node)
         if term.type is not Type.TRUTH:
             raise wrong(node, f"{source(node)} is {term.type}, a condition is needed: compare it with something")
         return term
 
     def number(self, node: ast.expr) -> Term:
         """A node that must be a number."""
-        term = self._term(node)
+        term = self.term(node)
         if term.type is not Type.NUMBER:
             raise wrong(node, f"{source(node)} is {term.type}, a number is needed")
         return term
 
-    def _term(self, node: ast.expr) -> Term:
+    def term(self, node: ast.expr) -> Term:
+        """Any term."""
         match node:
             case ast.Constant():
                 return self._constant(node)
@@ -155,7 +153,7 @@ class _Compiler:
         return terms.calculation(function, [self.number(node.left), self.number(node.right)])
 
     def _choice(self, node: ast.IfExp) -> Term:
-        test, then, otherwise = self.truth(node.test), self._term(node.body), self._term(node.orelse)
+        test, then, otherwise = self.truth(node.test), self.term(node.body), self.term(node.orelse)
         if then.type is not otherwise.type or then.type not in (Type.TRUTH, Type.NUMBER):
             raise wrong(node, "both sides of if/else must be numbers, or both conditions")
         return terms.choice(test, then, otherwise)
@@ -175,7 +173,7 @@ class _Compiler:
     def _compared(self, name: str, left_node: ast.expr, right_node: ast.expr) -> Term:
         if name not in terms.COMPARISONS:
             raise wrong(right_node, "compare with == != < <= > >= or in (...)")
-        left, right = self._term(left_node), self._term(right_node)
+        left, right = self.term(left_node), self.term(right_node)
         if left.type is Type.CODE:
             left = self._decoded(left_node, left, right)
         if right.type is Type.CODE:
@@ -190,10 +188,10 @@ class _Compiler:
     def _membership(self, left_node: ast.expr, right_node: ast.expr) -> Term:
         if not isinstance(right_node, ast.Tuple) or not right_node.elts:
             raise wrong(right_node, "`in` needs values in brackets, such as ('a', 'b')")
-        left = self._term(left_node)
+        left = self.term(left_node)
         members = []
         for node in right_node.elts:
-            member = self._decoded(node, self._term(node), left)
+            member = self._decoded(node, self.term(node), left)
             if member.constant is None or {left.type, member.type} not in (
                 {left.type}, {Type.STATE, Type.NUMBER},
             ):  # fmt: skip
@@ -217,11 +215,13 @@ class _Compiler:
         value = bool(state.number) if point.kind is Kind.DISCRETE else float(state.number)
         return terms.constant(value, column=code.column)
 
-    def _point(self, node: ast.expr) -> Term:
-        point = self._found(node)
+    def value(self, node: ast.expr) -> Term:
+        """A node that must be a point, as the term of its value."""
+        point = self.point(node)
         return terms.of_point(point, _TYPES[point.kind], column=column(node))
 
-    def _found(self, node: ast.expr) -> Point:
+    def point(self, node: ast.expr) -> Point:
+        """The point that a node names."""
         key = self._key(node)
         point = self._class.point(key)
         if point is None:
@@ -243,9 +243,9 @@ class _Compiler:
 
     def _subscript(self, node: ast.expr) -> int:
         if isinstance(node, ast.Name) and node.id == "n":
-            if not self._index:
+            if not self.index:
                 raise wrong(node, "[n] needs a rule that is made for each index")
-            return self._index
+            return self.index
         if isinstance(node, ast.Constant) and type(node.value) is int and 0 < node.value < 1000:
             return node.value
         raise wrong(node, "an index is a number from 1 or n")
@@ -253,81 +253,30 @@ class _Compiler:
     def _named(self, node: ast.Name | ast.Attribute | ast.Subscript) -> Term:
         if isinstance(node, ast.Name) and node.id in ("true", "false"):
             return terms.constant(node.id == "true", column=column(node))
-        return self._point(node)
+        return self.value(node)
 
     def _call(self, node: ast.Call) -> Term:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name not in FUNCTIONS:
-            raise wrong(node, f"there is no function {source(node.func)}; there are: {', '.join(FUNCTIONS)}")
+        function = FUNCTIONS.get(name)
+        if function is None:
+            raise wrong(node, f"there is no function {source(node.func)}; there are: {', '.join(sorted(FUNCTIONS))}")
         if node.keywords:
             raise wrong(node, f"{name} takes no named arguments")
-        if name == "abs":
-            return self._abs(node, name)
-        if name in ("min", "max"):
-            return self._extreme(node, name)
-        if name in ("stale", "bad"):
-            return self._quality(node, name)
-        return self._rated(node, name) if name == "rated" else self._window(node, name)
+        if not function.least <= len(node.args) <= function.most:
+            raise wrong(node, f"{name} takes {function.takes}")
+        return function.make(self, node, name)
 
-    def _abs(self, node: ast.Call, name: str) -> Term:
-        _arguments(node, name, "one number", at_least=1, at_most=1)
-        return terms.calculation(terms.FUNCTIONS[name], [self.number(node.args[0])])
-
-    def _extreme(self, node: ast.Call, name: str) -> Term:
-        _arguments(node, name, "numbers, or a number and a span such as '10m'", at_least=2, at_most=20)
-        if len(node.args) == 2 and isinstance(node.args[1], ast.Constant) and isinstance(node.args[1].value, str):
-            return self._window(node, name)
-        return terms.calculation(terms.FUNCTIONS[name], [self.number(argument) for argument in node.args])
-
-    def _window(self, node: ast.Call, name: str) -> Term:
-        _arguments(node, name, "a value and a span such as '10m'", at_least=2, at_most=2)
+    def window(self, node: ast.Call, *, of: Callable[[ast.expr], Term], length: int, argument: float = 0.0) -> Term:
+        """See Walk."""
+        name = source(node.func)
         if self._inside:
             raise wrong(node, f"{name} can't stand inside {self._inside}")
-        length = _span(node.args[1])
         outer, self.points, self._inside = self.points, {}, name
-        argument = node.args[0]
-        if name in ("count", "held"):
-            term = self.truth(argument)
-        elif name == "changes":
-            term = self._point(argument)
-        else:
-            term = self.number(argument)
+        term = of(node.args[0])
         used, self.points, self._inside = list(self.points), outer | self.points, ""
         if not used:
-            raise wrong(argument, f"{name} needs at least one point")
+            raise wrong(node.args[0], f"{name} needs at least one point")
         self.windows[name, length / 1000] = None
         # the text names the series: two rules that ask for the same window share it
-        series = INDEXED.sub(f"[{self._index}]", source(argument))
-        return terms.window(name, series, of=term, points=used, length=length)
-
-    def _quality(self, node: ast.Call, name: str) -> Term:
-        _arguments(node, name, "one point", at_least=1, at_most=1)
-        point = self._found(node.args[0])
-        return (terms.stale if name == "stale" else terms.bad)(point, column=column(node))
-
-    def _rated(self, node: ast.Call, name: str) -> Term:
-        _arguments(node, name, "a name in quotes, and a number as default", at_least=1, at_most=2)
-        key = node.args[0]
-        if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
-            raise wrong(key, "rated needs a name in quotes")
-        if len(node.args) == 1:
-            self.rated[key.value] = None
-            return terms.rated(key.value, None, column=column(node))
-        default = self.number(node.args[1]).constant
-        if not isinstance(default, float):
-            raise wrong(node.args[1], "the default is a plain number")
-        return terms.rated(key.value, default, column=column(node))
-
-
-def _arguments(node: ast.Call, name: str, wanted: str, *, at_least: int, at_most: int) -> None:
-    if not at_least <= len(node.args) <= at_most:
-        raise wrong(node, f"{name} takes {wanted}")
-
-
-def _span(node: ast.expr) -> int:
-    length = milliseconds(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-    if length is None:
-        raise wrong(node, "a span is a number and ms, s, m or h in quotes, such as '10m'")
-    if not 1000 <= length <= MAX_SPAN_MS:
-        raise wrong(node, "a window spans 1 s to 24 h")
-    return length
+        series = INDEXED.sub(f"[{self.index}]", source(node.args[0]))
+        return terms.window(name, series, of=term, points=used, length=length, argument=argument)

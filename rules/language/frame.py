@@ -12,7 +12,8 @@ from typing import Any
 from facility.points import Kind, Point
 from facility.presence import HEARTBEAT_MS
 from facility.readings import Quality, Value
-from rules.language.windows import Average, Count, Delta, Deviation, Extreme, Held, Window
+from rules.language.windowkinds import WindowKind, make_window
+from rules.language.windows import Window
 
 MIN_GRACE_MS = 15_000
 
@@ -22,17 +23,6 @@ _TYPES: Mapping[Kind, frozenset[type]] = {
     Kind.DISCRETE: frozenset((bool,)),
     Kind.ENUM: frozenset((int,)),
     Kind.TEXT: frozenset((str,)),
-}
-_WINDOWS: Mapping[str, Callable[[int, bool], Window]] = {
-    "avg": lambda length, _: Average(length),
-    "min": lambda length, _: Extreme(length, sign=-1),
-    "max": lambda length, _: Extreme(length, sign=1),
-    "stddev": lambda length, _: Deviation(length),
-    "delta": lambda length, counter: Delta(length, counter=counter),
-    "rate": lambda length, counter: Delta(length, counter=counter, per_second=True),
-    "count": lambda length, _: Count(length, rising=True),
-    "changes": lambda length, _: Count(length),
-    "held": lambda length, _: Held(length),
 }
 
 
@@ -83,7 +73,7 @@ class Frame:
 
     def __init__(self, points: Mapping[str, Point], rated: Mapping[str, float]) -> None:
         self._points = points
-        self._windows: dict[tuple[str, str, int], Feed] = {}
+        self._windows: dict[tuple[WindowKind, str], Feed] = {}
         self._next_expiry = 0
         self._hushed: dict[Slot, tuple[int, Any]] = {}
         self.rated = rated
@@ -98,14 +88,14 @@ class Frame:
         return self.slots[key]
 
     def window(
-        self, function: str, length: int, *, source: str, points: Iterable[str], read: Callable[[], float | None]
+        self, kind: WindowKind, *, source: str, points: Iterable[str], read: Callable[[], float | None]
     ) -> Window:
-        """The window `function` over `length` ms of what `read` gives; one for all rules that ask for the same."""
-        key = (function, source, length)
+        """The window over what `read` gives, whose text is `source`; one for all rules that ask for the same."""
+        key = (kind, source)
         if key not in self._windows:
             slots = [self.slot(point) for point in points]
             counter = len(slots) == 1 and slots[0].point.kind is Kind.COUNTER and slots[0].point.key == source
-            self._windows[key] = Feed(_WINDOWS[function](length, counter), read)
+            self._windows[key] = Feed(make_window(kind, counter=counter), read)
             for slot in slots:
                 slot.feeds[self._windows[key]] = None
         return self._windows[key].window

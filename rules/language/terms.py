@@ -15,6 +15,7 @@ from enum import StrEnum
 from facility.points import Point
 from facility.readings import Quality
 from rules.language.generate import Emit, Scope, function
+from rules.language.windowkinds import WindowKind
 
 _BIG = sys.float_info.max
 
@@ -64,14 +65,16 @@ def _slot(scope: Scope, point: Point) -> str:
     return scope.parameter(lambda frame: frame.slot(point.key), key=point.key)
 
 
-def window(name: str, source: str, *, of: Term, points: Sequence[str], length: int) -> Term:
-    """A window of `length` ms over what `of` gives; `source` is its text without blanks, `points` what it reads."""
+def window(name: str, source: str, *, of: Term, points: Sequence[str], length: int, argument: float = 0.0) -> Term:
+    """A window of `length` ms over what `of` gives; `source` is its text without blanks, `points` what it reads.
+
+    `argument` is one more number that the window is made with.
+    """
     read = function(of.emit)
+    kind = WindowKind(name, length, argument)
 
     def emit(scope: Scope) -> str:
-        asked = scope.parameter(
-            lambda frame: frame.window(name, length, source=source, points=points, read=read(frame)).value
-        )
+        asked = scope.parameter(lambda frame: frame.window(kind, source=source, points=points, read=read(frame)).value)
         return f"{asked}({scope.parameter(lambda frame: frame, key='frame()')}.now)"
 
     return Term(Type.TRUTH if name == "held" else Type.NUMBER, emit, of.column)

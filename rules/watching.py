@@ -1,0 +1,151 @@
+"""What the engine keeps of each asset: its frame, its rules bound to it, and what their conditions have come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from rules.compiled import CompiledRule
+from rules.conditions import NORMAL, Event, Phase, State, Timing, due
+from rules.effects import Judgement
+from rules.language.frame import Frame, Slot
+from rules.rule import Rule
+
+NEVER = 1 << 62
+HOURS_SECONDS = 600.0
+"""Rules with hours are looked at as if they had a window of this length: every 10 s."""
+
+Truth = Callable[[], bool | None]
+
+
+class Watched:
+    """What the loop over all runners looks at, side by side in memory: most of its time is waiting for memory.
+
+    While `idle` only a true condition changes anything, while `calm` a true one changes nothing.
+    """
+
+    __slots__ = ("calm", "idle", "when")
+
+
+class Runner(Watched):
+    """One rule at one asset."""
+
+    __slots__ = ("clear", "enable", "order", "period", "rule", "slots", "state", "timing")
+
+    def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
+        self.rule: Rule = item.rule
+        self.order = order
+        self.period = _period(item)
+        self.timing = Timing(round(item.rule.delay * 1000), round(item.rule.clear_delay * 1000))
+        self.slots: dict[str, Slot] = {key: frame.slot(key) for key in item.points}
+        self.when: Truth = item.when.bind(frame)
+        self.clear: Truth | None = item.clear.bind(frame) if item.clear else None
+        self.enable: tuple[Truth, ...] = (item.enable.bind(frame),) if item.enable else ()
+        if item.rule.schedule:
+            self.enable += (_hours(item.rule.schedule, frame, zone),)
+        self.idle = True
+        self.calm = False
+        self.state = NORMAL
+
+    def truths(self, truth: bool | None) -> tuple[bool | None, bool | None]:
+        """(raise, clear) with the enabling conditions: without them a rule neither raises nor clears."""
+        cleared: bool | None = None if truth is None else not truth
+        if self.clear is not None:
+            cleared = self.clear()
+        for enable in self.enable:
+            enabled = enable()
+            if enabled is True:
+                continue
+            cleared = None
+            truth = None if enabled is None and truth is not False else False
+        return truth, cleared
+
+
+class Group:
+    """The rules of an asset that time alone can change, looked at every `period` ms."""
+
+    __slots__ = ("next_at", "period", "runners")
+
+    def __init__(self, period: int, runners: Iterable[Runner]) -> None:
+        self.period = period
+        self.next_at = 0
+        self.runners = dict.fromkeys(runner for runner in runners if runner.period == period)
+
+
+class Watch:
+    """One asset: its frame, its runners, and which of them look at which point."""
+
+    __slots__ = (
+        "asset", "by_point", "frame", "is_fresh", "looking", "next_due", "open", "replaying", "runners", "timed",
+    )  # fmt: skip
+
+    def __init__(self, asset: str, frame: Frame, runners: list[Runner]) -> None:
+        self.asset = asset
+        self.frame = frame
+        self.runners = dict.fromkeys(runners)
+        self.timed = [Group(period, runners) for period in sorted({item.period for item in runners if item.period})]
+        self.open: dict[Runner, None] = {}
+        self.next_due = NEVER
+        self.by_point = {
+            key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
+            for key, slot in frame.slots.items()
+        }
+        self.looking = dict.fromkeys(runner for runner in runners if runner.slots)
+        self.replaying = 0
+        self.is_fresh = True
+
+    def become(self, runner: Runner, state: State) -> None:
+        """Keep the runner's new state, and note whether a delay is running."""
+        runner.state = state
+        runner.idle = state.phase is Phase.NORMAL
+        running = state.phase is Phase.PENDING and state.running is not None and not runner.enable
+        runner.calm = running or state.phase is Phase.ACTIVE
+        instant = due(state, runner.timing)
+        if instant is None:
+            self.open.pop(runner, None)
+        else:
+            self.open[runner] = None
+            self.next_due = min(self.next_due, instant)
+
+
+class Verdicts:
+    """Judgements as they come; `sorted` puts them into their time's and their rules' order."""
+
+    __slots__ = ("_items", "_since")
+
+    def __init__(self, since: int) -> None:
+        self._items: list[tuple[int, int, Judgement]] = []
+        self._since = since
+
+    def add(self, watch: Watch, runner: Runner, event: Event, *, historical: bool) -> None:
+        """One event as a judgement, with the values that the rule looked at."""
+        facts = {key: slot.value for key, slot in runner.slots.items()}
+        old = historical and event.at < self._since
+        judgement = Judgement(runner.rule, watch.asset, event.kind, event.at, event.since, facts, old)
+        self._items.append((event.at, runner.order, judgement))
+
+    def sorted(self) -> list[Judgement]:
+        """All of them."""
+        if len(self._items) > 1:
+            self._items.sort(key=lambda item: item[:2])
+        return [judgement for _, _, judgement in self._items]
+
+
+def _period(item: CompiledRule) -> int:
+    """How often (ms) ticks look at a rule: a sixtieth of its shortest window, at least every second; 0 for never."""
+    if not item.is_timed:
+        return 0
+    spans = [seconds for expression in item.expressions for _, seconds in expression.windows]
+    return max(1000, round(min(spans, default=HOURS_SECONDS) * 1000 / 60))
+
+
+def _hours(schedule: tuple[tuple[int, int], ...], frame: Frame, zone: ZoneInfo) -> Truth:
+    """Whether the frame's instant lies in the local hours; (1320, 360) goes over midnight."""
+
+    def evaluate() -> bool:
+        local = datetime.fromtimestamp(frame.now / 1000, zone)
+        minute = local.hour * 60 + local.minute
+        return any(begin <= minute < end if begin < end else minute >= begin or minute < end for begin, end in schedule)
+
+    return evaluate
