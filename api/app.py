@@ -16,6 +16,7 @@ from api import (
     health,
     problems,
     readings,
+    rule_trials,
     session,
     simulation,
     stream,
@@ -35,6 +36,7 @@ _TAGS = [
     {"name": "alarms", "description": "What is wrong, and who knows. 报警与应急"},
     {"name": "tickets", "description": "What has to be done. 工单"},
     {"name": "commands", "description": "What is set, checked and answered for. 遥控指令"},
+    {"name": "rules", "description": "Texts of rules, and rules on trial. 规则版本与试运行"},
     {"name": "gateways", "description": "The edge, loss accounting, dead letters. 网关与数据完整性"},
     {"name": "simulation", "description": "The hardware, where it is simulated. 模拟设备"},
     {"name": "stream", "description": "Live events. 实时推送"},
@@ -61,7 +63,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, wide, alarms, tickets, commands, gateways, stream):
+    for module in (session, assets, readings, wide, alarms, tickets, commands, gateways, rule_trials, stream):
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")

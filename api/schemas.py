@@ -143,11 +143,12 @@ class AlarmRowOut(Shape):
     """One alarm. `shown` is the one name a person sees: the suppression if there is one, else the state.
 
     `active`: the condition is abnormal now; `owed`: somebody has to acknowledge; `live`: not over yet.
-    `facts` is what the rule saw, as one line.
+    `facts` is what the rule saw, as one line. `/rules/{rule}/versions/{rule_version}` has the text of the rule.
     """
 
     id: str
     rule: str
+    rule_version: str = Field(examples=["3f0a9c71b2de"])
     asset: str
     asset_class: str
     asset_zh: str
@@ -194,6 +195,7 @@ class JournalOut(Shape):
     reason_zh: str
     reason_en: str
     note: str
+    rule_version: str
 
 
 class TicketOut(Shape):

@@ -19,6 +19,7 @@ from rules.alarm import Event, Suppression
 from rules.notify import Routing, is_emergency
 from rules.records import Records, new_id
 from rules.rows import AlarmRow, NotFoundError, TicketRow, alarm_row, ticket_row, values
+from rules.shadow import refuse_shadow
 from rules.tickets import TicketEvent
 from rules.tickets import step as ticket_step
 from rules.transactions import MAX_NOTE, ConflictError, audit, check_note, retried
@@ -137,6 +138,7 @@ class Commands:
             query = select(table).where(table.c.id == alarm_id).with_for_update()
             found = (await connection.execute(query)).mappings().first()
             if found is None:
+                await refuse_shadow(connection, alarm_id, event.value)
                 raise NotFoundError("alarm", alarm_id)
             before = alarm_row(found)
             _check_quiet(before, event)

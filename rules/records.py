@@ -41,6 +41,7 @@ from rules.rows import (
     row,
     ticket_row,
 )
+from rules.shadow import PREFIX, write_shadows
 from rules.tickets import FINAL, TicketState
 from rules.transitions import Changes, announce, identity, judge, key_of, remark
 from rules.writing import known_judgements, live_alarms, save_cursors, write
@@ -130,7 +131,11 @@ class Records:
             identities = [identity(routing.site, judgement) for judgement in judgements]
             seen = await known_judgements(connection, identities)
             live = await live_alarms(connection, routing.site, {key_of(judgement) for judgement in judgements})
+            shadows = [judgement for judgement in judgements if judgement.rule.shadow]
+            await write_shadows(connection, routing.site, shadows, at, (new_id(PREFIX, at) for _ in shadows))
             for name, judgement in zip(identities, judgements, strict=True):
+                if judgement.rule.shadow:
+                    continue
                 if name in seen:
                     changes.duplicates += 1
                     continue

@@ -46,6 +46,7 @@ class AlarmRow:
 
     `raises` is what follows from it (emergency, ticket, nothing); `raise_count` how often it became active.
     `opened_at` is when it was recorded, `since` the reading that made its condition turn, `facts` what the rule saw.
+    `rule_version` is that of the rule that raised it last (rules/rule_texts.py has its text).
     `told`: people were told of the present raise, or nobody is to be told. `version` grows with each transition.
     """
 
@@ -53,6 +54,7 @@ class AlarmRow:
     site: str
     rule: str
     rule_index: int
+    rule_version: str
     asset: str
     asset_class: str
     severity: int
@@ -129,6 +131,7 @@ class JournalRow:
     version: int
     reason: str
     note: str
+    rule_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

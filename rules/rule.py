@@ -32,7 +32,8 @@ class Rule:
 
     `index` is n of a rule written over `[n]` points, else 0: the rulebook expands such a rule per index.
     `clear` empty: the alarm clears when `when` is false. `schedule`: local hours ((from, to) minutes of the day).
-    `origin` is file:line, for people.
+    `origin` is file:line, for people; `text` and `version` as rules/versions.py gives them.
+    `shadow`: what it raises reaches nobody; `shadow_of` is the live rule that it is to replace, if there is one.
     """
 
     id: str
@@ -51,5 +52,9 @@ class Rule:
     index: int = 0
     schedule: tuple[tuple[int, int], ...] = ()
     assets: frozenset[str] = frozenset()
+    shadow: bool = False
+    shadow_of: str = ""
     origin: str = ""
+    text: str = ""
+    version: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)

@@ -26,9 +26,12 @@ from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.language.expression import INDEXED, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.rule import Raises, Rule, Severity
+from rules.versions import stamped
 
 PACKS = Path(__file__).parent / "packs"
 MAX_DELAY = 7 * 86_400.0
+SHADOW = ".shadow"
+"""What the id of a shadow rule ends with that was written under the id of the live one."""
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 
@@ -48,6 +51,8 @@ class _Rule(Strict):
     schedule: list[str] = []
     assets: list[str] = []
     disable: bool = False
+    shadow: bool = False
+    shadow_of: str | None = Field(default=None, max_length=100)
 
 
 class _Pack(Strict):
@@ -158,8 +163,9 @@ def _merge(reader: _Reader, pack: _Pack, here: dict[str, str], found: dict[str, 
         known = ", ".join(sorted(reader.catalog.classes))
         reader.wrong(("class",), f"there is no asset class {pack.class_!r}; known: {known}")
         return
-    for number, item in enumerate(pack.rules):
+    for number, written in enumerate(pack.rules):
         place: Path_ = ("rules", number)
+        item = reader.shadow(place, written, found)
         before = found.get(item.id)
         if item.id in here:
             reader.wrong((*place, "id"), f"the id {item.id!r} is already taken at {here[item.id]}")
@@ -231,9 +237,23 @@ class _Reader:
             shelvable=item.severity != Severity.EMERGENCY if item.shelvable is None else item.shelvable,
             schedule=schedule,
             assets=frozenset(item.assets),
+            shadow=item.shadow,
+            shadow_of=item.shadow_of or "",
             origin=self.origin(place),
         )
-        return Definition(rule, asset_class)
+        return Definition(stamped(rule), asset_class)
+
+    def shadow(self, place: Path_, item: _Rule, found: Mapping[str, Definition]) -> _Rule:
+        """A rule that runs beside the live one: under a name of its own where it has the same."""
+        if not item.shadow and item.shadow_of is None:
+            return item
+        if not item.shadow:
+            self.wrong((*place, "shadow_of"), "only a rule with `shadow: true` has it")
+        if item.shadow_of is not None and item.shadow_of not in found:
+            self.wrong((*place, "shadow_of"), f"there is no rule {item.shadow_of!r} before this one")
+        if item.id not in found:
+            return item
+        return item.model_copy(update={"id": item.id + SHADOW, "shadow_of": item.shadow_of or item.id})
 
     def _expression(self, place: Path_, text: str, asset_class: AssetClass) -> None:
         if not text and place[-1] != "when":

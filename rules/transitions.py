@@ -119,6 +119,8 @@ def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
     extra: dict[str, Any] = {}
     if event is Event.RAISE:
         extra = {"told": False, "since": moment.since, "facts": dict(moment.facts), "historical": historical}
+        if said:
+            extra["rule_version"] = said.rule.version
     elif event is Event.ACKNOWLEDGE:
         extra = {"acknowledged_by": act.actor}
     row = _moved(row, alarm, changes.at, extra)
@@ -163,6 +165,7 @@ def _open(changes: Changes, judgement: Judgement) -> AlarmRow:
         site=changes.routing.site,
         rule=rule.id,
         rule_index=rule.index,
+        rule_version=rule.version,
         asset=judgement.asset,
         asset_class=rule.asset_class,
         severity=int(rule.severity),
@@ -280,6 +283,7 @@ def _write_down(changes: Changes, row: AlarmRow, event: str, act: Act, reason: s
             "reason": reason,
             "note": act.note,
             "judgement": identity(row.site, act.judgement) if act.judgement else None,
+            "rule_version": act.judgement.rule.version if act.judgement else "",
         }
     )
 

@@ -81,6 +81,9 @@ class Detail:
             buttons(visitor, row, self._shelving)
         for line in self._instants(row):
             Text("when", line)
+        if row.rule_version:
+            with link("when version", f"/console/rules/{row.rule}?version={row.rule_version}"):
+                ui.label(visitor.say("rule_text", rule=row.rule, version=row.rule_version))
         self._part("guidance", visitor.to(row.guidance))
         if row.facts:
             self._heading("facts")

@@ -29,7 +29,12 @@ FIRST_S = 1.0
 """How long a page waits for the records before it is shown without."""
 LOUD = 2
 """Severities up to this one sound until they are acknowledged."""
-PAGES = (("wall", "/console/"), ("alarms", "/console/alarms"), ("tickets", "/console/tickets"))
+PAGES = (
+    ("wall", "/console/"),
+    ("alarms", "/console/alarms"),
+    ("tickets", "/console/tickets"),
+    ("trials", "/console/rules"),
+)
 
 HARDWARE = ("hardware", "/console/hardware")
 """The page of the simulated hardware, where there is any."""
