@@ -15,7 +15,7 @@ from api.schemas import AlarmRowOut, JournalOut, Rows, Shape, refusals
 from facility.clock import from_ms
 from facility.readings import Value
 from facility.words import SEVERITIES
-from rules.commands import MAX_NOTE, MAX_SHELVING_MS
+from rules.commands import MAX_NOTE
 from rules.notify import REASONS
 from rules.rows import AlarmRow, JournalRow
 
@@ -38,10 +38,10 @@ class Note(Shape):
 
 
 class Shelving(Shape):
-    """Why, and for how many minutes: eight hours at most."""
+    """Why, and for how many minutes: at most as long as the site allows (eight hours unless it says otherwise)."""
 
     reason: str = Field(min_length=1, max_length=MAX_NOTE, pattern=r"\S", examples=["Sensor is being replaced"])
-    minutes: int = Field(ge=1, le=MAX_SHELVING_MS // 60_000, examples=[60])
+    minutes: int = Field(ge=1, le=72 * 60, examples=[60])
 
 
 class AlarmFilter(Shape):

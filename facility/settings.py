@@ -123,6 +123,13 @@ class RouteSettings(Strict):
     events: list[Literal["raise", "clear", "acknowledge", "ticket"]] = ["raise"]
 
 
+class AlarmSettings(Strict):
+    """Limits of an alarm's life: the longest shelving, and after how many hours an alarm that stands is stale."""
+
+    shelve_hours: float = Field(default=8.0, gt=0, le=72)
+    stale_hours: float = Field(default=24.0, gt=0, le=8760)
+
+
 class Settings(Strict):
     """Everything in site.yaml that says where and how, not what. Relative paths start at the site folder."""
 
@@ -132,6 +139,7 @@ class Settings(Strict):
     spool: SpoolSettings = SpoolSettings()
     learning: LearningSettings = LearningSettings()
     api: ApiSettings = ApiSettings()
+    alarms: AlarmSettings = AlarmSettings()
     future_limit: float = Field(default=60.0, gt=0, description="seconds a reading may lie ahead of the clock")
 
 

@@ -24,15 +24,18 @@ latched_unacknowledged E     normal, held  yes
 latched_acknowledged   F     normal, held  no
 ====================== ===== ============= ===========
 
-Shelved (G), suppressed by design (H) and out of service (I) are the other field.
+Shelved (G), suppressed by design (H) and out of service (I) are the other field. One of them is shown at a time, but
+what the plant's own logic wants (`inhibited`) is remembered underneath the two that people set: a shelved alarm whose
+shelving ends while the logic still suppresses it is suppressed by design, and told by nobody in between.
 
-`raise` and `clear` come from the engine and are legal in every state: the machine decides that a second raise of an
-active alarm is nothing new, and that a clear of a quiet one is nothing at all. `acknowledge` is legal exactly where an
-acknowledgement is owed, and `reset` only where a latched alarm has been acknowledged: a latch exists so that a person
-looks at the equipment before the alarm goes, so it can't be reset unseen, nor while the condition lasts. Anything that
-is not in a table raises TransitionError, which becomes HTTP 409.
+`raise`, `clear`, `suppress` and `release` come from the engine and are legal in every state: the machine decides that a
+second raise of an active alarm is nothing new, and that a clear of a quiet one is nothing at all. `acknowledge` is
+legal exactly where an acknowledgement is owed, and `reset` only where a latched alarm has been acknowledged: a latch
+exists so that a person looks at the equipment before the alarm goes, so it can't be reset unseen, nor while the
+condition lasts. Anything that is not in a table raises TransitionError, which becomes HTTP 409.
 
-A latching alarm differs in one column only: where its condition clears, it is held instead of returned.
+A latching alarm differs in one column only: where its condition clears, it is held instead of returned. An inhibited
+one differs in one column only: where a person's suppression ends, it is suppressed by design instead of free.
 
 Instants are ms since 1970 UTC and come in as an argument. `raised_at` is the newest entry into an active state, and
 the acknowledgement and the clearing that belong to it are forgotten when it is raised anew; the journal keeps them all.
@@ -111,14 +114,30 @@ PROCESS: Mapping[tuple[State, Event], tuple[State, State]] = {
     (_LA, Event.RESET): (_N, _N),
 }
 
-SUPPRESSION: Mapping[tuple[Suppression, Event], Suppression] = {
-    (Suppression.NONE, Event.SHELVE): Suppression.SHELVED,
-    (Suppression.SHELVED, Event.SHELVE): Suppression.SHELVED,  # a new end of the same shelving
-    (Suppression.SHELVED, Event.UNSHELVE): Suppression.NONE,
-    (Suppression.NONE, Event.SUPPRESS): Suppression.BY_DESIGN,
-    (Suppression.BY_DESIGN, Event.RELEASE): Suppression.NONE,
-    (Suppression.NONE, Event.REMOVE): Suppression.OUT_OF_SERVICE,
-    (Suppression.OUT_OF_SERVICE, Event.RETURN): Suppression.NONE,
+_NONE, _SHELVED, _DESIGN, _OUT = (
+    Suppression.NONE,
+    Suppression.SHELVED,
+    Suppression.BY_DESIGN,
+    Suppression.OUT_OF_SERVICE,
+)
+
+SUPPRESSION: Mapping[tuple[Suppression, Event], tuple[Suppression, Suppression]] = {
+    # from, event                 to, and to while the plant's logic wants it quiet
+    (_NONE, Event.SHELVE): (_SHELVED, _SHELVED),
+    (_NONE, Event.SUPPRESS): (_DESIGN, _DESIGN),
+    (_NONE, Event.RELEASE): (_NONE, _NONE),
+    (_NONE, Event.REMOVE): (_OUT, _OUT),
+    (_SHELVED, Event.SHELVE): (_SHELVED, _SHELVED),  # a new end of the same shelving
+    (_SHELVED, Event.UNSHELVE): (_NONE, _DESIGN),
+    (_SHELVED, Event.SUPPRESS): (_SHELVED, _SHELVED),
+    (_SHELVED, Event.RELEASE): (_SHELVED, _SHELVED),
+    (_SHELVED, Event.REMOVE): (_OUT, _OUT),
+    (_DESIGN, Event.SUPPRESS): (_DESIGN, _DESIGN),
+    (_DESIGN, Event.RELEASE): (_NONE, _NONE),
+    (_DESIGN, Event.REMOVE): (_OUT, _OUT),
+    (_OUT, Event.SUPPRESS): (_OUT, _OUT),
+    (_OUT, Event.RELEASE): (_OUT, _OUT),
+    (_OUT, Event.RETURN): (_NONE, _DESIGN),
 }
 
 PROCESS_EVENTS = frozenset({Event.RAISE, Event.CLEAR, Event.ACKNOWLEDGE, Event.RESET})
@@ -128,7 +147,8 @@ PROCESS_EVENTS = frozenset({Event.RAISE, Event.CLEAR, Event.ACKNOWLEDGE, Event.R
 class Alarm:
     """One alarm of one rule on one asset. Instants are ms, None while they have not happened.
 
-    `raises` counts how often it became active since it was last normal and free.
+    `raises` counts how often it became active since it was last normal and free. `inhibited`: the plant's own logic
+    wants it quiet now, whatever people have done to it.
     """
 
     latch: bool = False
@@ -139,6 +159,7 @@ class Alarm:
     acknowledged_at: int | None = None
     shelved_until: int | None = None
     raises: int = 0
+    inhibited: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -193,11 +214,16 @@ def _process(alarm: Alarm, event: Event, at: int) -> Alarm:
 
 
 def _suppression(alarm: Alarm, event: Event, at: int, until: int | None) -> Alarm:
-    suppression = SUPPRESSION.get((alarm.suppression, event))
-    if suppression is None:
+    targets = SUPPRESSION.get((alarm.suppression, event))
+    if targets is None:
         raise TransitionError("alarm", alarm.suppression, event)
-    if event is not Event.SHELVE:
-        return replace(alarm, suppression=suppression, shelved_until=None)
-    if until is None or until <= at:
-        raise ValueError("shelving needs an end in the future")
-    return replace(alarm, suppression=suppression, shelved_until=until)
+    inhibited = {Event.SUPPRESS: True, Event.RELEASE: False}.get(event, alarm.inhibited)
+    suppression = targets[inhibited]
+    if event is Event.SHELVE:
+        if until is None or until <= at:
+            raise ValueError("shelving needs an end in the future")
+        return replace(alarm, suppression=suppression, shelved_until=until)
+    if (suppression, inhibited) == (alarm.suppression, alarm.inhibited):
+        return alarm
+    kept = alarm.shelved_until if suppression is Suppression.SHELVED else None
+    return replace(alarm, suppression=suppression, inhibited=inhibited, shelved_until=kept)

@@ -7,18 +7,23 @@ leaves a journal entry, an audit entry, and a notice for the live stream.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facility.errors import TransitionError
+from rules import removal as out
 from rules import schema
-from rules.alarm import Event, Suppression
-from rules.notify import Routing, is_emergency
+from rules.alarm import SUPPRESSION, Event
+from rules.effects import Look, blind
+from rules.notify import Routing, is_guarded
 from rules.records import Records, new_id
-from rules.rows import AlarmRow, NotFoundError, TicketRow, alarm_row, ticket_row, values
+from rules.removal import Removal
+from rules.rows import AlarmRow, NotFoundError, RemovalRow, TicketRow, alarm_row, ticket_row, values
 from rules.shadow import refuse_shadow
 from rules.tickets import TicketEvent
 from rules.tickets import step as ticket_step
@@ -26,21 +31,22 @@ from rules.transactions import MAX_NOTE, ConflictError, audit, check_note, retri
 from rules.transitions import SYSTEM, Act, Changes, move, ticket_entry
 from rules.writing import write
 
-__all__ = ["MAX_NOTE", "MAX_SHELVING_MS", "Commands", "NotFoundError"]
+__all__ = ["MAX_NOTE", "Commands", "NotFoundError", "Removal"]
 
-MAX_SHELVING_MS = 8 * 3600 * 1000
-"""A shelving ends by itself after at most eight hours."""
+T = TypeVar("T")
 
 
 class Commands:
     """Commands of people, for one site. `actor` is a user's name; `at` is ms UTC; notes are what the person wrote.
 
+    `look` says what is known of a rule's points at that instant, for the journal; without it the journal has no values.
     Errors: NotFoundError (404), TransitionError (409), ValueError (422) and StoreError (503).
     """
 
-    def __init__(self, records: Records, routing: Routing) -> None:
+    def __init__(self, records: Records, routing: Routing, look: Look = blind) -> None:
         self._records = records
         self._routing = routing
+        self._look = look
 
     async def acknowledge(self, alarm_id: str, *, actor: str, at: int, note: str = "") -> AlarmRow:
         """Somebody has seen the alarm and cares for it."""
@@ -51,45 +57,55 @@ class Commands:
         return await self._alarm(alarm_id, Event.RESET, Act(at=at, actor=actor, note=note))
 
     async def shelve(self, alarm_id: str, *, actor: str, at: int, until: int, reason: str) -> AlarmRow:
-        """Keep the alarm quiet until an instant, at most eight hours ahead, for a reason. Never an emergency."""
+        """Keep the alarm quiet until an instant, for a reason; never life safety, never longer than the site allows."""
         if not reason.strip():
             raise ValueError("shelving needs a reason")
-        if until > at + MAX_SHELVING_MS:
-            raise ValueError(f"an alarm may be shelved for at most {MAX_SHELVING_MS // 3_600_000} hours")
+        if until > at + self._routing.shelve_ms:
+            raise ValueError(f"an alarm may be shelved for at most {self._routing.shelve_ms / 3_600_000:g} hours")
         return await self._alarm(alarm_id, Event.SHELVE, Act(at=at, actor=actor, note=reason, until=until))
 
     async def unshelve(self, alarm_id: str, *, actor: str, at: int, note: str = "") -> AlarmRow:
         """End a shelving early; an alarm that stands is told then."""
         return await self._alarm(alarm_id, Event.UNSHELVE, Act(at=at, actor=actor, note=note))
 
-    async def remove(self, alarm_id: str, *, actor: str, at: int, reason: str) -> AlarmRow:
-        """Take the alarm out of service for maintenance, for a reason. Never an emergency."""
-        if not reason.strip():
-            raise ValueError("taking an alarm out of service needs a reason")
-        return await self._alarm(alarm_id, Event.REMOVE, Act(at=at, actor=actor, note=reason))
+    async def remove(self, alarm_id: str, wanted: Removal, *, actor: str, at: int) -> AlarmRow:
+        """Take the alarm out of service for an open ticket of its asset, until that work is over."""
+        _check_removal(wanted)
+        return await self._alarm(alarm_id, Event.REMOVE, _removing(wanted, actor, at), removal=wanted)
 
     async def restore(self, alarm_id: str, *, actor: str, at: int, note: str = "") -> AlarmRow:
-        """Return an alarm to service; one that stands is told then."""
+        """Return an alarm to service before its ticket does; one that stands is told then.
+
+        One that is out of service with its whole asset returns with that (`end_removal`).
+        """
         return await self._alarm(alarm_id, Event.RETURN, Act(at=at, actor=actor, note=note))
 
-    async def expire(self, at: int) -> int:
-        """End every shelving whose time has come; returns how many."""
-        table = schema.alarms
-        query = select(table.c.id).where(
-            table.c.site == self._routing.site,
-            table.c.suppression == Suppression.SHELVED.value,
-            table.c.shelved_until <= at,
-        )
-        async with self._records.reading() as connection:
-            ids = (await connection.execute(query)).scalars().all()
-        ended = 0
-        for id_ in ids:
-            try:
-                await self._alarm(id_, Event.UNSHELVE, Act(at=at, actor=SYSTEM))
-            except TransitionError:
-                continue  # a person was quicker
-            ended += 1
-        return ended
+    async def remove_asset(self, asset: str, wanted: Removal, *, actor: str, at: int) -> RemovalRow:
+        """Take every alarm of an asset out of service, those that come later too, until the ticket's work is over."""
+        _check_removal(wanted)
+        act = _removing(wanted, actor, at)
+
+        async def attempt(connection: AsyncConnection) -> RemovalRow:
+            changes = self._changes(at)
+            removal = await out.begin(connection, changes, asset, wanted, act)
+            await out.remove_all(connection, changes, removal, act)
+            await audit(connection, act, "asset.remove", asset)
+            return removal
+
+        return await self._done(attempt)
+
+    async def end_removal(self, removal_id: str, *, actor: str, at: int, note: str = "") -> RemovalRow:
+        """Return to service what a removal took out, before its ticket does; what stands is told then."""
+        check_note(note)
+        act = Act(at=at, actor=actor, note=note)
+
+        async def attempt(connection: AsyncConnection) -> RemovalRow:
+            removal = await out.one(connection, self._routing.site, removal_id)
+            ended = await out.end(connection, self._changes(at), removal, act)
+            await audit(connection, act, "asset.return", removal.asset)
+            return ended
+
+        return await self._done(attempt)
 
     async def move_ticket(
         self, ticket_id: str, event: TicketEvent, *, actor: str, at: int, note: str = "", assignee: str = ""
@@ -126,11 +142,22 @@ class Commands:
             await connection.execute(insert(schema.ticket_journal), [entry])
             detail = " ".join(part for part in (assignee, note) if part)
             await audit(connection, Act(at=at, actor=actor, note=detail), f"ticket.{event.value}", ticket_id)
+            if out.is_over(after.state):
+                over = Act(at=at, actor=SYSTEM, note=f"{ticket_id}: {event.value}")
+                await out.end_with_ticket(connection, self._changes(at), ticket_id, over)
             return after
 
-        return await retried(self._records, attempt)
+        return await self._done(attempt)
 
-    async def _alarm(self, alarm_id: str, event: Event, act: Act) -> AlarmRow:
+    def _changes(self, at: int) -> Changes:
+        return Changes(self._routing, at, new_id, look=self._look)
+
+    async def _done(self, attempt: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        done = await retried(self._records, attempt)
+        self._records.outbox_changed.set()
+        return done
+
+    async def _alarm(self, alarm_id: str, event: Event, act: Act, *, removal: Removal | None = None) -> AlarmRow:
         check_note(act.note)
 
         async def attempt(connection: AsyncConnection) -> AlarmRow:
@@ -141,10 +168,20 @@ class Commands:
                 await refuse_shadow(connection, alarm_id, event.value)
                 raise NotFoundError("alarm", alarm_id)
             before = alarm_row(found)
-            _check_quiet(before, event)
-            changes = Changes(self._routing, act.at, new_id)
-            move(changes, before, event, act)
-            await write(connection, changes)
+            changes = self._changes(act.at)
+            done = act
+            _check_quiet(before, event, removal)
+            if removal and (before.suppression, event) in SUPPRESSION:
+                begun = await out.begin(connection, changes, before.asset, removal, act, alarm_id=alarm_id)
+                done = replace(done, removal=begun.id)
+            if event is Event.RETURN and before.removal_id:
+                ending = await out.one(connection, self._routing.site, before.removal_id)
+                if ending.alarm_id is None:
+                    raise TransitionError("alarm", "out_of_service with its asset", event)
+                await out.end(connection, changes, ending, done)
+            else:
+                move(changes, before, event, done)
+                await write(connection, changes)
             await audit(connection, act, f"alarm.{event.value}", alarm_id)
             return changes.moved[alarm_id]
 
@@ -157,7 +194,18 @@ class Commands:
         return row
 
 
-def _check_quiet(row: AlarmRow, event: Event) -> None:
-    """Life safety is never kept quiet by hand, nor what its rule forbids."""
-    if event in (Event.SHELVE, Event.REMOVE) and (is_emergency(row) or not row.shelvable):
+def _check_quiet(row: AlarmRow, event: Event, removal: Removal | None) -> None:
+    """Life safety is never kept quiet by hand, nor what its rule forbids, unless a removal says that it means it."""
+    meant = removal is not None and removal.life_safety
+    if event in (Event.SHELVE, Event.REMOVE) and is_guarded(row) and not meant:
         raise TransitionError("alarm", f"severity {row.severity}", event)
+
+
+def _check_removal(wanted: Removal) -> None:
+    if not wanted.reason.strip():
+        raise ValueError("taking something out of service needs a reason")
+    check_note(wanted.reason)
+
+
+def _removing(wanted: Removal, actor: str, at: int) -> Act:
+    return Act(at=at, actor=actor, note=f"{wanted.ticket}: {wanted.reason}")

@@ -14,17 +14,18 @@ from rules.rule import Rule
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule with its expressions. Its Rule has a concrete index; `clear` and `enable` are None where it has none."""
+    """A rule with its expressions. Its Rule has a concrete index; The others are None where it has none."""
 
     rule: Rule
     when: Compiled
     clear: Compiled | None = None
     enable: Compiled | None = None
+    suppress: Compiled | None = None
 
     @property
     def expressions(self) -> tuple[Compiled, ...]:
         """Those that it has, `when` first."""
-        return tuple(item for item in (self.when, self.clear, self.enable) if item is not None)
+        return tuple(item for item in (self.when, self.clear, self.enable, self.suppress) if item is not None)
 
     @property
     def points(self) -> tuple[str, ...]:
@@ -79,6 +80,13 @@ class Rulebook:
         """Gather the rules that run somewhere: `rules`, each concrete index once."""
         found = {(item.rule.id, item.rule.index): item.rule for items in self.by_asset.values() for item in items}
         object.__setattr__(self, "rules", tuple(found.values()))
+
+    @property
+    def keys(self) -> frozenset[tuple[str, int, str]]:
+        """(rule, index, asset) of everything that runs."""
+        return frozenset(
+            (item.rule.id, item.rule.index, name) for name, items in self.by_asset.items() for item in items
+        )
 
     def rule(self, rule_id: str, index: int = 0) -> Rule | None:
         """The rule with this id and index, if it runs somewhere."""

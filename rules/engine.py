@@ -15,9 +15,10 @@ it a duplicate or history that comes after live readings. History that *is* newe
 what it missed) is judged in its own order, and delays are not run out by ticks while it is coming in. What it raises
 or clears is marked `historical` when it is older than five minutes.
 
-After a restart: `warm` with stored samples in order (fills frames and starts delays, judges nothing), `restore` with
-the alarms that the records hold as active, then readings and ticks. The first tick looks at every rule, so a
-condition that began while nobody watched is raised then, and one that ended is cleared.
+After a restart: `restore` with the alarms that the records hold as active and the delays that ran, `warm` with stored
+samples in order (fills frames, starts delays of which nothing is known, judges nothing), then readings and ticks. The
+first tick looks at every rule, so a condition that began while nobody watched is raised then, and one that ended is
+cleared.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.readings import Quality, Sample
 from rules.compiled import Rulebook
-from rules.conditions import ACTIVE, State, observe, settle, step
-from rules.effects import Judgement
+from rules.conditions import ACTIVE, Phase, State, observe, settle, step
+from rules.effects import Judgement, Seen
 from rules.language.frame import Frame, Slot
 from rules.language.relation import Relation
 from rules.language.summaries import Hours
@@ -75,6 +76,7 @@ class Engine:
         self.counts: Counter[str] = Counter()
         self._now = 0
         self._ticked = 0
+        self._settled: set[Runner] = set()
         self._next_hour = 0
         zone = ZoneInfo(rules.time_zone)
         frames = _frames(rules, assets, catalog, zone)
@@ -171,13 +173,16 @@ class Engine:
         return self._turn(asset, Frame.unhush, points, at)
 
     def warm(self, sample: Sample) -> None:
-        """Take a stored sample as known: fills frames and starts delays, judges nothing. Before the first tick."""
+        """Take a stored sample as known: fills frames and starts delays, judges nothing. Before the first tick.
+
+        What `restore` has set stands as it is: it knows of everything that these samples did.
+        """
         watch = self._watches.get(sample.asset)
         if watch is None:
             return
-        _observe(watch, self._take(watch, sample), sample.at)
+        self._observe(watch, self._take(watch, sample), sample.at)
         for other, runners in watch.seen_by(sample.values).items():
-            _observe(other, runners, _later(other, sample.at))
+            self._observe(other, runners, _later(other, sample.at))
 
     def learn(self, sample: Sample) -> None:
         """Take a stored sample into frames only: for summaries of a past that is not to be judged."""
@@ -187,7 +192,8 @@ class Engine:
 
     def snapshot(self) -> list[Standing]:
         """Every condition that is not normal, to be given to `restore`."""
-        return [Standing(key, runner.state) for key, (_, runner) in self._by_key.items() if not runner.idle]
+        found = ((key, runner.state) for key, (_, runner) in self._by_key.items())
+        return [Standing(key, state) for key, state in found if state.phase is not Phase.NORMAL]
 
     def condition(self, key: Key) -> tuple[bool | None, State] | None:
         """What a rule's `when` says now (None: unknown) and where its delays are; None if no such rule runs."""
@@ -196,19 +202,55 @@ class Engine:
         _, runner = self._by_key[key]
         return runner.truths(runner.when())[0], runner.state
 
-    def restore(self, active: Iterable[Key] = (), *, standing: Iterable[Standing] = ()) -> list[Key]:
+    def changed_delays(self) -> dict[Key, State | None]:
+        """The delays that changed since this was last asked: the condition's state, None where none waits any more."""
+        found: dict[Key, State | None] = {}
+        for watch in self._watches.values():
+            for runner in watch.changed:
+                waits = runner.state.phase in (Phase.PENDING, Phase.CLEARING)
+                found[(runner.rule.id, runner.rule.index, watch.asset)] = runner.state if waits else None
+            watch.changed.clear()
+        return found
+
+    def seen(self, asset: str, points: Iterable[str]) -> dict[str, Seen]:
+        """What is known of these points of an asset now, as far as some rule looks at them."""
+        watch = self._watches.get(asset)
+        slots = watch.frame.slots if watch else {}
+        return {key: Seen(slots[key].value, slots[key].quality, slots[key].at) for key in points if key in slots}
+
+    def restore(
+        self, active: Iterable[Key] = (), *, standing: Iterable[Standing] = (), quiet: Iterable[Key] = ()
+    ) -> list[Key]:
         """Take up conditions where they stood: `active` alarms as the records have them, then a `snapshot`.
 
-        Returns the keys that no rule answers to any more: their alarms will not clear by themselves.
+        `quiet` are the alarms that the records have as suppressed by the plant's own logic. Returns the keys that no
+        rule answers to any more: their alarms will not clear by themselves.
         """
         lost = []
         for key, state in [*((key, ACTIVE) for key in active), *((item.key, item.state) for item in standing)]:
             if key in self._by_key:
                 watch, runner = self._by_key[key]
                 watch.become(runner, state)
+                self._settled.add(runner)
             else:
                 lost.append(key)
+        for key in quiet:
+            if key in self._by_key:
+                watch, runner = self._by_key[key]
+                runner.quiet = runner.inhibited = True
+                watch.become(runner, runner.state)
         return lost
+
+    def _observe(self, watch: Watch, runners: Iterable[Runner], at: int) -> None:
+        """Take note of what the expressions say, without judging."""
+        for runner in runners:
+            runner.look_at_design()
+            if runner in self._settled:
+                continue
+            truth, clear = runner.truths(runner.when())
+            state = observe(runner.state, truth, clear, at=at, timing=runner.timing)
+            if state is not runner.state:
+                watch.become(runner, state)
 
     def _turn(self, asset: str, turn: Turn, points: Iterable[str], at: int) -> list[Judgement]:
         watch = self._watches.get(asset)
@@ -287,12 +329,20 @@ class Engine:
             if runner.calm if truth else runner.idle:
                 continue
             truth, clear = runner.truths(truth)
+            is_free = runner.suppress is None and not runner.quiet
+            if not is_free:
+                runner.look_at_design()
             before = runner.state
             state, event = step(before, truth, clear, at=at, timing=runner.timing)
             if state is not before:
                 watch.become(runner, state)
             if event is not None:
                 verdicts.add(watch, runner, event, historical=historical)
+            if is_free:
+                continue
+            if runner.inhibited != runner.quiet and (runner.quiet or runner.is_active):
+                verdicts.turn(watch, runner, at, quiet=runner.inhibited, historical=historical)
+                watch.become(runner, runner.state)
 
     def _settle(self, watch: Watch, at: int, verdicts: Verdicts, *, historical: bool) -> None:
         runners = list(watch.open)
@@ -323,12 +373,3 @@ def _later(watch: Watch, at: int) -> int:
     """The instant of another asset's reading, to this one: not before what it has seen itself."""
     watch.frame.now = max(watch.frame.now, at)
     return watch.frame.now
-
-
-def _observe(watch: Watch, runners: Iterable[Runner], at: int) -> None:
-    """Take note of what the expressions say, without judging."""
-    for runner in runners:
-        truth, clear = runner.truths(runner.when())
-        state = observe(runner.state, truth, clear, at=at, timing=runner.timing)
-        if state is not runner.state:
-            watch.become(runner, state)

@@ -19,6 +19,7 @@ from facility.settings import RouteSettings
 from facility.wire import AlarmNotice
 from facility.words import SEVERITIES
 from rules.alarm import Suppression
+from rules.chatter import RETELL_MS
 from rules.rows import AlarmRow
 
 ROUTED = "routed"
@@ -33,6 +34,11 @@ REASONS: Mapping[str, Label] = {
     "untold": Label("未通知：此前未通知其发生", "not told: nobody was told that it began"),
     "no_route": Label("未通知：没有匹配的通知路线", "not told: no route matches"),
     "no_channel": Label("未通知：没有配置通知渠道", "not told: the site has no channel"),
+    "chattering": Label(
+        "频繁报警：15分钟内反复动作，限制重复通知", "chattering: it comes and goes, so people are not told each time"
+    ),
+    "stale": Label("长时间未恢复", "it has stood for too long"),
+    "steady": Label("不再频繁报警", "it no longer chatters"),
     "orphaned": Label(
         "规则或设备已从配置中删除，报警保留可见", "its rule or asset is no longer configured; it stays visible"
     ),
@@ -89,13 +95,18 @@ class Message(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What notification needs of a site: channel id -> language, routes, asset labels, the console's address."""
+    """What the life of alarms needs of a site: channel id -> language, routes, asset labels, the console's address.
+
+    `shelve_ms` is the longest shelving; an alarm that stands for `stale_ms` is stale.
+    """
 
     site: str
     channels: Mapping[str, str] = field(default_factory=dict)
     routes: Sequence[RouteSettings] = ()
     assets: Mapping[str, Label] = field(default_factory=dict)
     url: str = ""
+    shelve_ms: int = 8 * 3_600_000
+    stale_ms: int = 24 * 3_600_000
 
     @classmethod
     def of(cls, site: Site, *, url: str = "") -> Routing:
@@ -109,6 +120,8 @@ class Routing:
             site.routes,
             {asset.id: asset.label for asset in site.assets.values()},
             url.rstrip("/"),
+            round(site.settings.alarms.shelve_hours * 3_600_000),
+            round(site.settings.alarms.stale_hours * 3_600_000),
         )
 
 
@@ -125,9 +138,10 @@ class Decision:
         return bool(self.channels)
 
 
-def decide(row: AlarmRow, event: str, routing: Routing, *, historical: bool = False) -> Decision:
-    """All stages in their order; the first that says no gives the reason."""
+def decide(row: AlarmRow, event: str, routing: Routing, *, at: int, historical: bool = False) -> Decision:
+    """All stages in their order, at an instant (ms); the first that says no gives the reason."""
     reason = due(event) or muted(row) or ("historical" if historical else "") or already_told(row, event)
+    reason = reason or restrained(row, event, at)
     if reason:
         return Decision((), reason)
     return targets(row, event, routing)
@@ -150,9 +164,20 @@ def already_told(row: AlarmRow, event: str) -> str:
     return "" if row.told or event == "ticket" else "untold"
 
 
+def restrained(row: AlarmRow, event: str, at: int) -> str:
+    """Empty, or `chattering` for a raise of an alarm that comes and goes and was told a few minutes ago."""
+    chatters = row.chattering_since is not None and row.told_at is not None
+    return "chattering" if event == "raise" and chatters and at - (row.told_at or 0) < RETELL_MS else ""
+
+
 def is_emergency(row: AlarmRow) -> bool:
     """Life safety or fast loss: told to every channel."""
     return row.severity == 1 or row.raises == "emergency"
+
+
+def is_guarded(row: AlarmRow) -> bool:
+    """Life safety, and what its rule guards: never shelved, out of service only with a right of its own."""
+    return is_emergency(row) or not row.shelvable
 
 
 def targets(row: AlarmRow, event: str, routing: Routing) -> Decision:

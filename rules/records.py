@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy import RowMapping, Select, func, or_, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from facility.errors import StoreError
 from facility.settings import RecordsSettings
-from rules import schema
+from rules import schema, schema_life
 from rules.alarm import ACTIVE, OWED, State, Suppression
 from rules.database import new_engine, upgrade
 from rules.effects import Judgement
@@ -35,20 +35,23 @@ from rules.rows import (
     NotFoundError,
     OutboxRow,
     Page,
+    RemovalRow,
     TicketJournalRow,
     TicketRow,
     alarm_row,
     row,
     ticket_row,
 )
-from rules.shadow import PREFIX, write_shadows
+from rules.shadow import set_shadows_apart
 from rules.tickets import FINAL, TicketState
-from rules.transitions import Changes, announce, identity, judge, key_of, remark
-from rules.writing import known_judgements, live_alarms, save_cursors, write
+from rules.transitions import Changes, announce, identity, judge, key_of
+from rules.writing import habits, known_judgements, live_alarms, removals, save_cursors, write
 
 T = TypeVar("T")
 Beside = Callable[[AsyncConnection], Awaitable[None]]
 MAX_PAGE = 1000
+MARKS = {"stale": schema.alarms.c.stale_at, "chattering": schema.alarms.c.chattering_since}
+"""What an alarm may be beside its states, and the column that says since when."""
 CONFLICTS = 5
 """How often a transaction that met another writer is tried anew."""
 
@@ -143,14 +146,15 @@ class Records:
     ) -> Applied:
         changes = Changes(routing, at, new_id)
         async with self.writing() as connection:
+            judgements = await set_shadows_apart(connection, routing.site, judgements, at, new_id)
             identities = [identity(routing.site, judgement) for judgement in judgements]
             seen = await known_judgements(connection, identities)
-            live = await live_alarms(connection, routing.site, {key_of(judgement) for judgement in judgements})
-            shadows = [judgement for judgement in judgements if judgement.rule.shadow]
-            await write_shadows(connection, routing.site, shadows, at, (new_id(PREFIX, at) for _ in shadows))
+            keys = {key_of(judgement) for judgement in judgements}
+            live = await live_alarms(connection, routing.site, keys)
+            if keys:
+                changes.habits = await habits(connection, routing.site, keys)
+                changes.removals = await removals(connection, routing.site)
             for name, judgement in zip(identities, judgements, strict=True):
-                if judgement.rule.shadow:
-                    continue
                 if name in seen:
                     changes.duplicates += 1
                     continue
@@ -188,19 +192,6 @@ class Records:
         self._wake(changes)
         return len(changes.moved)
 
-    async def note_orphans(self, routing: Routing, at: int, orphans: Iterable[AlarmRow]) -> int:
-        """Say in the journal, once, that these alarms stay although their rule or asset is gone; returns how many."""
-        ids = {item.id: item for item in orphans}
-        table = schema.journal
-        changes = Changes(routing, at, new_id)
-        async with self.writing() as connection:
-            query = select(table.c.alarm_id).where(table.c.alarm_id.in_(ids), table.c.event == "orphaned")
-            noted = set((await connection.execute(query)).scalars())
-            for id_ in ids.keys() - noted:
-                remark(changes, ids[id_], "orphaned", "orphaned")
-            await write(connection, changes)
-        return len(changes.journal)
-
     async def save_cursors(self, site: str, cursors: Iterable[Cursor]) -> None:
         """Remember how far the rules are with each gateway."""
         async with self.writing() as connection:
@@ -225,7 +216,7 @@ class Records:
         """Alarms, the newest first.
 
         `active`: not over yet (the condition is abnormal or held, an acknowledgement is owed, or it is suppressed).
-        `states` are names of process states or suppressions. `after` is `Page.next` of the page before.
+        `states` are names of process states, suppressions or marks (MARKS). `after` is `Page.next` of the page before.
         """
         table = schema.alarms
         query = select(table)
@@ -236,7 +227,8 @@ class Records:
         if severity is not None:
             query = query.where(table.c.severity == severity)
         if states:
-            query = query.where(table.c.state.in_(states) | table.c.suppression.in_(states))
+            marked = [column.is_not(None) for name, column in MARKS.items() if name in states]
+            query = query.where(or_(table.c.state.in_(states), table.c.suppression.in_(states), *marked))
         return await self.page(query, table.c.id, after, limit, alarm_row)
 
     async def alarm(self, alarm_id: str) -> AlarmRow:
@@ -257,6 +249,16 @@ class Records:
         table = schema.journal
         query = select(table).where(table.c.alarm_id == alarm_id).order_by(table.c.id)
         return [row(JournalRow, found) for found in await self.rows(query)]
+
+    async def removals(self, *, asset: str | None = None, now: bool | None = None) -> list[RemovalRow]:
+        """What is (`now`) or was out of service, the oldest first."""
+        table = schema_life.out_of_service
+        query = select(table).order_by(table.c.id)
+        if asset is not None:
+            query = query.where(table.c.asset == asset)
+        if now is not None:
+            query = query.where(table.c.ended_at.is_(None) if now else table.c.ended_at.is_not(None))
+        return [row(RemovalRow, found) for found in await self.rows(query.limit(MAX_PAGE))]
 
     async def tickets(
         self,

@@ -47,7 +47,9 @@ class AlarmRow:
     `raises` is what follows from it (emergency, ticket, nothing); `raise_count` how often it became active.
     `opened_at` is when it was recorded, `since` the reading that made its condition turn, `facts` what the rule saw.
     `rule_version` is that of the rule that raised it last (rules/rule_texts.py has its text).
-    `told`: people were told of the present raise, or nobody is to be told. `version` grows with each transition.
+    `told`: people were told of the present raise, or nobody is to be told; `told_at`: when they last were.
+    `inhibited`: the plant's own logic wants it quiet. `chattering_since`, `stale_at`: it comes and goes, or was found
+    to stand for too long. `removal_id`: what took it out of service. `version` grows with each transition.
     """
 
     id: str
@@ -82,6 +84,11 @@ class AlarmRow:
     guidance_en: str
     facts: dict[str, Value]
     ticket_id: str | None
+    inhibited: bool = False
+    told_at: int | None = None
+    chattering_since: int | None = None
+    stale_at: int | None = None
+    removal_id: str | None = None
 
     @property
     def alarm(self) -> Alarm:
@@ -95,6 +102,7 @@ class AlarmRow:
             self.acknowledged_at,
             self.shelved_until,
             self.raise_count,
+            self.inhibited,
         )
 
     @property
@@ -117,7 +125,9 @@ class AlarmRow:
 class JournalRow:
     """One transition of an alarm. `reason` says why people were told or not (codes in rules.notify.REASONS).
 
-    `at` is when it happened, `recorded_at` when it was written; `note` is what a person wrote.
+    `at` is when it happened, `recorded_at` when it was written; `note` is what a person wrote. `seen` are the readings
+    of the rule at that instant, by point: `{"value": 7, "quality": "good", "at": 1700000000000}`; empty where nobody
+    knew them.
     """
 
     id: int
@@ -132,6 +142,27 @@ class JournalRow:
     reason: str
     note: str
     rule_version: str
+    seen: dict[str, dict[str, Value]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalRow:
+    """Something out of service for a ticket: one alarm, or (`alarm_id` None) every alarm of an asset, later ones too.
+
+    `life_safety`: alarms of life safety are out of service too. `ended_at` None while it lasts.
+    """
+
+    id: str
+    site: str
+    asset: str
+    alarm_id: str | None
+    ticket_id: str
+    life_safety: bool
+    reason: str
+    begun_at: int
+    begun_by: str
+    ended_at: int | None
+    ended_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,8 +28,9 @@ class Raises(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a class. `when`/`clear`/`enable` are expression texts; durations in seconds.
+    """One rule of a class. `when`/`clear`/`enable`/`suppress` are expression texts; durations in seconds.
 
+    While `suppress` is true the plant itself keeps the alarm quiet: it is judged, listed, and told when that ends.
     `index` is n of a rule written over `[n]` points, else 0: the rulebook expands such a rule per index.
     `clear` empty: the alarm clears when `when` is false. `schedule`: local hours ((from, to) minutes of the day).
     `origin` is file:line, for people; `text` and `version` as rules/versions.py gives them.
@@ -45,6 +46,7 @@ class Rule:
     when: str
     clear: str = ""
     enable: str = ""
+    suppress: str = ""
     delay: float = 0.0
     clear_delay: float = 0.0
     latch: bool = False

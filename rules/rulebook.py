@@ -45,6 +45,7 @@ class _Rule(Strict):
     clear: str = ""
     clear_for: str | float = 0.0
     enable: str = ""
+    suppress: str = ""
     severity: int | None = Field(default=None, ge=1, le=4)
     raises: Raises | None = None
     latch: bool = False
@@ -72,19 +73,20 @@ class Definition:
     @property
     def is_indexed(self) -> bool:
         """Whether it is made once for each index."""
-        return any(INDEXED.search(text) for text in (self.rule.when, self.rule.clear, self.rule.enable))
+        rule = self.rule
+        return any(INDEXED.search(text) for text in (rule.when, rule.clear, rule.enable, rule.suppress))
 
     def compile(self, index: int = 0) -> CompiledRule:
         """The rule for one index; ExpressionError."""
         rule = self.rule
         if index:
             rule = replace(rule, index=index, label=rule.label.fill(index), guidance=rule.guidance.fill(index))
-        when, clear, enable = (
+        when, clear, enable, suppress = (
             compile_expression(text, self.asset_class, index=index, classes=self.classes) if text else None
-            for text in (rule.when, rule.clear, rule.enable)
+            for text in (rule.when, rule.clear, rule.enable, rule.suppress)
         )
         assert when is not None, "a rule without `when` was refused when it was read"
-        return CompiledRule(rule, when, clear, enable)
+        return CompiledRule(rule, when, clear, enable, suppress)
 
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
@@ -222,7 +224,9 @@ class _Reader:
         delay = self._seconds((*place, "for"), item.for_)
         clear_delay = self._seconds((*place, "clear_for"), item.clear_for)
         schedule = tuple(self._hours((*place, "schedule"), text) for text in item.schedule)
-        for name in ("when", "clear", "enable"):
+        if item.suppress and item.severity == Severity.EMERGENCY:
+            self.wrong((*place, "suppress"), "an alarm of life safety (severity 1) is never suppressed")
+        for name in ("when", "clear", "enable", "suppress"):
             self._expression((*place, name), getattr(item, name) or "", asset_class)
         if len(self.problems) > before or not (item.labels and item.guidance and item.when and item.severity):
             return None
@@ -236,6 +240,7 @@ class _Reader:
             when=item.when,
             clear=item.clear,
             enable=item.enable,
+            suppress=item.suppress,
             delay=delay,
             clear_delay=clear_delay,
             latch=item.latch,
@@ -316,11 +321,14 @@ def assign(
         runs = False
         for compiled in _concrete(definition, [points.get(asset.id, frozenset()) for asset in candidates]):
             for asset in candidates:
-                missing = _missing(compiled, asset, points.get(asset.id, frozenset()), kinship)
+                given = points.get(asset.id, frozenset())
+                plain = replace(compiled, suppress=None)
+                missing = _missing(plain, asset, given, kinship)
                 if missing:
                     lacking.append(f"{asset.id} has no {', '.join(missing)}")
                 else:
-                    by_asset[asset.id].append(compiled)
+                    # what would suppress it is no reason to do without it
+                    by_asset[asset.id].append(plain if _missing(compiled, asset, given, kinship) else compiled)
                     runs = True
         if not runs:
             reason = min(lacking, key=len, default=f"no asset of class {rule.asset_class}")

@@ -1,7 +1,7 @@
 """The tables of the records database, for SQLite and PostgreSQL alike. Every instant is an integer, ms since 1970 UTC.
 
-The migrations in rules/migrations make them; a test holds both together. The tables of APPEND_ONLY are that: triggers
-refuse to change or delete their rows.
+The tables of an alarm's life beside itself are in schema_life. The migrations in rules/migrations make them all; a test
+holds both together. The tables of APPEND_ONLY are that: triggers refuse to change or delete their rows.
 """
 
 from __future__ import annotations
@@ -69,6 +69,11 @@ alarms = Table(
     Column("guidance_en", Text, nullable=False),
     Column("facts", JSON, nullable=False),
     Column("ticket_id", String(32)),
+    Column("inhibited", Boolean, nullable=False, server_default=false()),
+    Column("told_at", BigInteger),
+    Column("chattering_since", BigInteger),
+    Column("stale_at", BigInteger),
+    Column("removal_id", String(32)),
 )
 Index(
     "alarms_one_live",
@@ -99,6 +104,7 @@ journal = Table(
     Column("note", Text, nullable=False),
     Column("judgement", String(512), unique=True),
     Column("rule_version", String(16), nullable=False, server_default=""),
+    Column("seen", JSON, nullable=False, server_default="{}"),
 )
 Index("journal_alarm", journal.c.alarm_id, journal.c.id)
 

@@ -19,7 +19,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facility.again import ask_again
 from facility.bus import Bus, Message, Subscription
@@ -31,10 +33,10 @@ from facility.readings import Sample
 from facility.wire import Batch, decode, parse_topic, readings_topic, status_topic
 from rules.baselines import Baselines, save_hours
 from rules.channels import Channel
-from rules.commands import Commands
 from rules.compiled import Rulebook
+from rules.delays import Delays, Unsaved, load_delays, save_delays
 from rules.effects import Judgement
-from rules.engine import OLD_MS, Engine
+from rules.engine import OLD_MS, Engine, Standing
 from rules.gateways import Gateways
 from rules.notify import Routing
 from rules.outbox import Outbox
@@ -43,7 +45,7 @@ from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
 from rules.taking_up import take_up_trials
-from rules.transitions import Key
+from rules.tending import note_orphans, tend
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +85,6 @@ class Rules:
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
         self.routing = Routing.of(self.site)
-        self.commands = Commands(self.records, self.routing)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
         self.counts: Counter[str] = Counter()
         self.gateways = Gateways(
@@ -92,6 +93,7 @@ class Rules:
         self.live = asyncio.Event()
         self._progress: dict[str, Progress] = {}
         self._pending: list[Judgement] = []
+        self._delays = Unsaved()
         self._moved = False
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -151,9 +153,11 @@ class Rules:
 
     async def _start(self) -> None:
         cursors = await self._cursors()
+        async with self.records.reading() as connection:
+            delays = await load_delays(connection, self.site.id)
         self._progress = {name: Progress(name, cursors.get(name)) for name in self.site.gateways}
         await self.baselines.load(self.clock.ms())
-        await self._take_up()
+        await self._take_up(delays)
         if cursors:
             await self.readback.settled()
         await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
@@ -171,20 +175,20 @@ class Rules:
                 self._database_error(error)
                 await self.clock.sleep(1.0)
 
-    async def _take_up(self) -> None:
-        """Give the engine the alarms whose condition holds; those that no rule answers to stay, with a remark."""
-        rows = await self.records.live_alarms(self.site.id)
+    async def _take_up(self, delays: Delays) -> None:
+        """Give the engine what the records know; alarms that no rule answers to stay, with a remark."""
+        rows, runs = await self.records.live_alarms(self.site.id), self.rulebook.keys
         known = {(row.rule, row.rule_index, row.asset): row for row in rows}
-        lost = self.engine.restore([key for key, row in known.items() if row.alarm.is_active])
-        orphans = {key for key in known if key not in self._known_keys} | set(lost)
+        lost = self.engine.restore(
+            [key for key, row in known.items() if row.alarm.is_active],
+            standing=[Standing(key, state) for key, state in delays.items() if state and key in runs],
+            quiet=[key for key, row in known.items() if row.inhibited],
+        )
+        self._delays.begin(delays, runs)
+        orphans = {key for key in known if key not in runs} | set(lost)
         self.counts["orphaned_alarms"] = len(orphans)
         if orphans:
-            await self.records.note_orphans(self.routing, self.clock.ms(), [known[key] for key in orphans])
-
-    @cached_property
-    def _known_keys(self) -> frozenset[Key]:
-        book = self.rulebook.by_asset.items()
-        return frozenset((item.rule.id, item.rule.index, asset) for asset, items in book for item in items)
+            await note_orphans(self.records, self.routing, self.clock.ms(), [known[key] for key in orphans])
 
     async def _replay(self, seen: Mapping[str, int], newest: int | None) -> None:
         """Warm the engine with what was judged before, then judge what is stored since.
@@ -302,12 +306,13 @@ class Rules:
             await self.clock.sleep(max(TICK, TICK_SHARE * (self.clock.monotonic() - begun)))
 
     async def _housekeeping(self) -> None:
-        """End shelvings that ran out, and tell of alarms that stand untold."""
+        """Do what time alone does to alarms, and tell of those that stand untold."""
         while True:
             await self.clock.sleep(HOUSEKEEPING)
             now = self.clock.ms()
             try:
-                self.counts["shelvings_ended"] += await self.commands.expire(now)
+                done = await tend(self.records, self.routing, now, self.engine.seen)
+                self.counts["shelvings_ended"] += done.unshelved
             except StoreError as error:
                 self._database_error(error)
             await self._announce(settled_before=now - SETTLED_MS)
@@ -338,14 +343,18 @@ class Rules:
 
     async def _write_waiting(self) -> bool:
         number = len(self._pending)
-        hours = self.baselines.take()
-        if not number and not self._moved and not hours:
+        # taken together, without an await in between: cursors and delays must not be ahead of the judgements
+        hours, delays = self.baselines.take(), self._delays.take(self.engine.changed_delays())
+        if not number and not self._moved and not hours and not delays:
             return True
-        # taken together, without an await in between: the cursors must not be ahead of the judgements
         batch, cursors = self._pending[:number], self._cursors_now()
         self._moved = False
+
+        async def keep(connection: AsyncConnection) -> None:
+            await save_hours(connection, site=self.site.id, hours=hours, now=self.clock.ms())
+            await save_delays(connection, self.site.id, delays)
+
         try:
-            keep = partial(save_hours, site=self.site.id, hours=hours, now=self.clock.ms())
             done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors, beside=keep)
         except StoreError as error:
             self._moved = True
@@ -353,6 +362,7 @@ class Rules:
             return False
         del self._pending[:number]
         self.baselines.written(hours)
+        self._delays.saved(delays)
         for name in ("opened", "moved", "unchanged", "duplicates", "tickets"):
             self.counts[f"alarms_{name}"] += getattr(done, name)
         return True

@@ -7,7 +7,7 @@ writes none twice. An alarm of a shadow rule has no life cycle: it is raised, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,18 +60,23 @@ def shadow_row(mapping: Columns) -> ShadowRow:
     return row(ShadowRow, mapping)
 
 
-async def write_shadows(
-    connection: AsyncConnection, site: str, judgements: Iterable[Judgement], at: int, ids: Iterable[str]
-) -> None:
-    """Keep what shadow rules judged, in order; the same judgement twice is one. `ids` gives an id for each raise."""
+async def set_shadows_apart(
+    connection: AsyncConnection,
+    site: str,
+    judgements: Sequence[Judgement],
+    at: int,
+    new_id: Callable[[str, int], str],
+) -> list[Judgement]:
+    """Keep what shadow rules judged, in order; the same judgement twice is one. Returns those of live rules."""
     table = shadow_alarms
-    given = iter(ids)
     for item in judgements:
         rule = item.rule
+        if not rule.shadow:
+            continue
         mine = {"site": site, "rule": rule.id, "rule_index": rule.index, "asset": item.asset}
         if item.event == "raise":
             values: dict[str, Any] = mine | {
-                "id": next(given),
+                "id": new_id(PREFIX, at),
                 "shadow_of": rule.shadow_of,
                 "rule_version": rule.version,
                 "asset_class": rule.asset_class,
@@ -85,6 +90,7 @@ async def write_shadows(
             }
             statement = insert_missing(connection, table, "site", "rule", "rule_index", "asset", "raised_at")
             await connection.execute(statement, [values])
+        if item.event != "clear":
             continue
         matching = [table.c[name] == value for name, value in mine.items()]
         await connection.execute(
@@ -92,6 +98,7 @@ async def write_shadows(
             .where(*matching, table.c.cleared_at.is_(None), table.c.raised_at <= item.at)
             .values(cleared_at=item.at)
         )
+    return [item for item in judgements if not item.rule.shadow]
 
 
 async def open_shadows(connection: AsyncConnection, site: str) -> list[Key]:

@@ -6,17 +6,20 @@ both go through `move`, so that they can't differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
+from facility.points import Label
+from rules import chatter
 from rules.alarm import Alarm, Event, State, Suppression, step
-from rules.effects import Judgement
-from rules.notify import Decision, Moment, Routing, decide, message, notice, ticket_priority, wants_ticket
-from rules.rows import AlarmRow, TicketRow
-from rules.tickets import TicketState
+from rules.chatter import Habit
+from rules.effects import Judgement, Look, Seen, blind
+from rules.notify import Decision, Moment, Routing, decide, is_guarded, message, notice, ticket_priority, wants_ticket
+from rules.opening import CHATTER_GUIDANCE, CHATTER_PRIORITY, CHATTERING, new_alarm, new_ticket
+from rules.rows import AlarmRow, RemovalRow, TicketRow
 
 ENGINE = "engine"
 """The actor of what the rules engine did."""
@@ -28,6 +31,7 @@ NewId = Callable[[str, int], str]
 Key = tuple[str, int, str]
 """(rule, index, asset): the identity of an alarm within its site."""
 
+_CONDITION = frozenset({Event.RAISE, Event.CLEAR})
 _RELEASES = frozenset({Event.UNSHELVE, Event.RELEASE, Event.RETURN})
 _NOBODY_TO_TELL = frozenset({"no_route", "no_channel"})
 _encoder = msgspec.json.Encoder()
@@ -35,11 +39,19 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(slots=True)
 class Changes:
-    """Everything that one transaction writes. `at` is the instant of writing; `versions` those that the rows had."""
+    """Everything that one transaction writes. `at` is the instant of writing; `versions` those that the rows had.
+
+    `habits` are those loaded, by alarm, and `behaved` the ones that changed; `removals` the assets out of service.
+    `look` says what the points of a rule are now, for the journal of what people and time do.
+    """
 
     routing: Routing
     at: int
     new_id: NewId
+    habits: dict[Key, Habit] = field(default_factory=dict)
+    removals: Mapping[str, RemovalRow] = field(default_factory=dict)
+    look: Look = blind
+    behaved: dict[Key, Habit] = field(default_factory=dict)
     opened: dict[str, AlarmRow] = field(default_factory=dict)
     moved: dict[str, AlarmRow] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
@@ -60,13 +72,20 @@ class Changes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """Who did what when: `until` is the end of a shelving, `judgement` what the engine said, if it was the engine."""
+    """Who did what when: `until` is the end of a shelving, `judgement` what the engine said, if it was the engine.
+
+    `seen` are the readings of the rule at that instant, if they are not those of now; `removal` what takes it out of
+    service; `reason` a code of REASONS that says more than why people were told.
+    """
 
     at: int
     actor: str = ENGINE
     note: str = ""
     until: int | None = None
     judgement: Judgement | None = None
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    removal: str | None = None
+    reason: str = ""
 
 
 def identity(site: str, judgement: Judgement) -> str:
@@ -86,17 +105,19 @@ def judge(changes: Changes, live: MutableMapping[Key, AlarmRow], judgement: Judg
     row = live.get(key)
     event = Event(judgement.event)
     if row is None:
-        if event is Event.CLEAR:
+        if event in (Event.CLEAR, Event.RELEASE):
             changes.unchanged += 1
             return
         row = _open(changes, judgement)
-    elif judgement.historical and judgement.at < max(row.raised_at or 0, row.cleared_at or 0):
+    elif event in _CONDITION and judgement.historical and judgement.at < max(row.raised_at or 0, row.cleared_at or 0):
         # the live alarm knows better than a replayed past; the journal still says that it happened
         _write_down(changes, row, event.value, Act(at=judgement.at, judgement=judgement), "historical")
         return
     after = move(changes, row, event, Act(at=judgement.at, judgement=judgement))
     if after is row:
         changes.unchanged += 1
+    elif not judgement.historical:
+        after = _behave(changes, key, after, judgement)
     if after.live:
         live[key] = after
     else:
@@ -123,12 +144,16 @@ def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
             extra["rule_version"] = said.rule.version
     elif event is Event.ACKNOWLEDGE:
         extra = {"acknowledged_by": act.actor}
+    elif event in (Event.REMOVE, Event.RETURN):
+        extra = {"removal_id": act.removal}
+    if event in (Event.RAISE, Event.CLEAR):
+        extra["stale_at"] = None
     row = _moved(row, alarm, changes.at, extra)
-    decision = decide(row, event.value, changes.routing, historical=historical)
+    decision = decide(row, event.value, changes.routing, at=changes.at, historical=historical)
     if event is Event.RAISE:
-        row = _told(_with_ticket(changes, row, moment, historical=historical), decision)
+        row = _told(_with_ticket(changes, row, moment, historical=historical), decision, changes.at)
     changes.keep(row)
-    _write_down(changes, row, event.value, act, decision.reason)
+    _write_down(changes, row, event.value, act, act.reason or decision.reason)
     _send(changes, row, event.value, decision, moment)
     _tell_bus(changes, row, event.value, act.at)
     if event in _RELEASES:
@@ -137,19 +162,63 @@ def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
 
 
 def announce(changes: Changes, row: AlarmRow) -> AlarmRow:
-    """Tell people of an alarm that stands although nobody was told when it was raised (suppressed, or replayed)."""
+    """Tell people of an alarm that stands although nobody was told when it was raised (suppressed, or replayed).
+
+    One that chatters waits until they may be told anew.
+    """
     if row.told or row.state is not State.UNACKNOWLEDGED or row.suppression is not Suppression.NONE:
+        return row
+    decision = decide(row, "raise", changes.routing, at=changes.at)
+    if decision.reason == "chattering":
         return row
     changes.versions.setdefault(row.id, row.version)
     moment = Moment(row.raised_at or changes.at, row.since, row.facts)
-    decision = decide(row, "raise", changes.routing)
     row = replace(_with_ticket(changes, row, moment), version=row.version + 1, changed_at=changes.at)
-    row = _told(row, decision)
+    row = _told(row, decision, changes.at)
     changes.keep(row)
     _write_down(changes, row, "announce", Act(at=changes.at, actor=SYSTEM), decision.reason)
     _send(changes, row, "raise", decision, moment)
     _tell_bus(changes, row, "announce", changes.at)
     return row
+
+
+def mark(changes: Changes, row: AlarmRow, event: str, **changed: Any) -> AlarmRow:
+    """Change what is known of an alarm beside its states (`event` is a code of REASONS too); journal and notice."""
+    changes.versions.setdefault(row.id, row.version)
+    row = replace(row, version=row.version + 1, changed_at=changes.at, **changed)
+    changes.keep(row)
+    remark(changes, row, event, event)
+    _tell_bus(changes, row, event, changes.at)
+    return row
+
+
+def _behave(changes: Changes, key: Key, row: AlarmRow, judgement: Judgement) -> AlarmRow:
+    """Remember how the alarm behaves; one that chatters is shelved for a while, unless it must not be."""
+    at = judgement.at
+    before = changes.behaved.get(key) or changes.habits.get(key) or Habit()
+    if judgement.event == "raise":
+        changes.behaved[key] = chatter.raised(before, at)
+        return row
+    if judgement.event != "clear":
+        return row
+    habit = changes.behaved[key] = chatter.cleared(before, at)
+    if habit.episodes > before.episodes:
+        _chatter_ticket(changes, row)
+    if not habit.erupts:
+        return row
+    if row.chattering_since is None:
+        row = mark(changes, row, "chattering", chattering_since=habit.since)
+    if row.suppression is not Suppression.NONE or is_guarded(row):
+        return row
+    until = max(at, changes.at) + chatter.SHELVE_MS
+    act = Act(at=at, actor=SYSTEM, until=until, seen=judgement.seen, reason="chattering")
+    return move(changes, row, Event.SHELVE, act)
+
+
+def _chatter_ticket(changes: Changes, row: AlarmRow) -> None:
+    """One ticket for each episode, for whoever mends the contact."""
+    title = Label(CHATTERING.zh + row.title_zh, CHATTERING.en + row.title_en)
+    _new_ticket(changes, row, (title, CHATTER_GUIDANCE), priority=CHATTER_PRIORITY, alarm_id=None)
 
 
 def remark(changes: Changes, row: AlarmRow, event: str, reason: str) -> None:
@@ -159,42 +228,14 @@ def remark(changes: Changes, row: AlarmRow, event: str, reason: str) -> None:
 
 def _open(changes: Changes, judgement: Judgement) -> AlarmRow:
     """A new alarm, still normal; the raise that follows makes it what it is."""
-    rule = judgement.rule
-    row = AlarmRow(
-        id=changes.new_id("A", changes.at),
-        site=changes.routing.site,
-        rule=rule.id,
-        rule_index=rule.index,
-        rule_version=rule.version,
-        asset=judgement.asset,
-        asset_class=rule.asset_class,
-        severity=int(rule.severity),
-        raises=rule.raises.value,
-        latch=rule.latch,
-        shelvable=rule.shelvable,
-        historical=judgement.historical,
-        told=False,
-        live=True,
-        state=State.NORMAL,
-        suppression=Suppression.NONE,
-        raise_count=0,
-        opened_at=changes.at,
-        since=judgement.since,
-        raised_at=None,
-        cleared_at=None,
-        acknowledged_at=None,
-        acknowledged_by="",
-        shelved_until=None,
-        changed_at=changes.at,
-        version=0,
-        title_zh=rule.label.zh,
-        title_en=rule.label.en,
-        guidance_zh=rule.guidance.zh,
-        guidance_en=rule.guidance.en,
-        facts={},
-        ticket_id=None,
-    )
+    habit = changes.behaved.get(key_of(judgement)) or changes.habits.get(key_of(judgement)) or Habit()
+    since = habit.chattering_since(judgement.at)
+    id_ = changes.new_id("A", changes.at)
+    row = new_alarm(judgement, id_, site=changes.routing.site, at=changes.at, chattering_since=since)
     changes.opened[row.id] = row
+    removal = changes.removals.get(row.asset)
+    if removal and (removal.life_safety or not is_guarded(row)):
+        row = move(changes, row, Event.REMOVE, Act(at=judgement.at, actor=SYSTEM, removal=removal.id))
     return row
 
 
@@ -209,51 +250,39 @@ def _moved(row: AlarmRow, alarm: Alarm, at: int, extra: dict[str, Any]) -> Alarm
         cleared_at=alarm.cleared_at,
         acknowledged_at=alarm.acknowledged_at,
         shelved_until=alarm.shelved_until,
+        inhibited=alarm.inhibited,
         changed_at=at,
         version=row.version + 1,
         **extra,
     )
 
 
-def _told(row: AlarmRow, decision: Decision) -> AlarmRow:
+def _told(row: AlarmRow, decision: Decision, at: int) -> AlarmRow:
     """`told` also where there is nobody to tell, so that nobody tries again and again."""
     told = decision.is_told or decision.reason in _NOBODY_TO_TELL
-    return row if told == row.told else replace(row, told=told)
+    return replace(row, told=told, told_at=at if told else row.told_at)
 
 
 def _with_ticket(changes: Changes, row: AlarmRow, moment: Moment, *, historical: bool = False) -> AlarmRow:
     """The alarm with the one ticket that it opens, unless it has one, wants none, or is suppressed."""
     if not wants_ticket(row) or row.suppression is not Suppression.NONE:
         return row
-    ticket = TicketRow(
-        id=changes.new_id("T", changes.at),
-        site=row.site,
-        alarm_id=row.id,
-        asset=row.asset,
-        asset_class=row.asset_class,
-        priority=ticket_priority(row),
-        state=TicketState.OPEN,
-        assignee="",
-        created_at=changes.at,
-        changed_at=changes.at,
-        assigned_at=None,
-        accepted_at=None,
-        arrived_at=None,
-        finished_at=None,
-        verified_at=None,
-        closed_at=None,
-        version=1,
-        title_zh=row.title_zh,
-        title_en=row.title_en,
-        guidance_zh=row.guidance_zh,
-        guidance_en=row.guidance_en,
-    )
+    priority = ticket_priority(row)
+    ticket = _new_ticket(changes, row, (row.title, row.guidance), priority=priority, alarm_id=row.id)
     row = replace(row, ticket_id=ticket.id)
-    changes.tickets.append(ticket)
-    changes.ticket_journal.append(ticket_entry(ticket, "open", changes.at, actor=SYSTEM))
-    decision = decide(row, "ticket", changes.routing, historical=historical)
+    decision = decide(row, "ticket", changes.routing, at=changes.at, historical=historical)
     _send(changes, row, "ticket", decision, moment)
     return row
+
+
+def _new_ticket(
+    changes: Changes, row: AlarmRow, words: tuple[Label, Label], *, priority: int, alarm_id: str | None
+) -> TicketRow:
+    ticket_id = changes.new_id("T", changes.at)
+    ticket = new_ticket(row, ticket_id, words, priority=priority, alarm_id=alarm_id, at=changes.at)
+    changes.tickets.append(ticket)
+    changes.ticket_journal.append(ticket_entry(ticket, "open", changes.at, actor=SYSTEM))
+    return ticket
 
 
 def ticket_entry(ticket: TicketRow, event: str, at: int, *, actor: str, note: str = "") -> dict[str, Any]:
@@ -270,6 +299,7 @@ def ticket_entry(ticket: TicketRow, event: str, at: int, *, actor: str, note: st
 
 
 def _write_down(changes: Changes, row: AlarmRow, event: str, act: Act, reason: str) -> None:
+    seen = act.judgement.seen if act.judgement else act.seen or changes.look(row.asset, row.facts)
     changes.journal.append(
         {
             "alarm_id": row.id,
@@ -284,6 +314,10 @@ def _write_down(changes: Changes, row: AlarmRow, event: str, act: Act, reason: s
             "note": act.note,
             "judgement": identity(row.site, act.judgement) if act.judgement else None,
             "rule_version": act.judgement.rule.version if act.judgement else "",
+            "seen": {
+                key: {"value": item.value, "quality": item.quality and item.quality.value, "at": item.at}
+                for key, item in seen.items()
+            },
         }
     )
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from rules.compiled import CompiledRule
 from rules.conditions import NORMAL, Event, Phase, State, Timing, due
-from rules.effects import Judgement
+from rules.effects import Judgement, Kind, Seen
 from rules.kinship import Kinship
 from rules.language.frame import Frame, Slot
 from rules.language.trends import seconds_of_readings
@@ -33,9 +33,15 @@ class Watched:
 
 
 class Runner(Watched):
-    """One rule at one asset. `slots` are its own points, `asked` those of other assets by `asset/point`."""
+    """One rule at one asset. `slots` are its own points, `asked` those of other assets by `asset/point`.
 
-    __slots__ = ("asked", "clear", "enable", "order", "period", "relations", "rule", "slots", "state", "timing")
+    `inhibited`: what its `suppress` said when it was last known; `quiet`: the records have been told so.
+    """
+
+    __slots__ = (
+        "asked", "clear", "enable", "inhibited", "order", "period", "quiet", "relations", "rule", "slots", "state",
+        "suppress", "timing",
+    )  # fmt: skip
 
     def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
         self.rule: Rule = item.rule
@@ -50,9 +56,23 @@ class Runner(Watched):
         self.enable: tuple[Truth, ...] = (item.enable.bind(frame),) if item.enable else ()
         if item.rule.schedule:
             self.enable += (_hours(item.rule.schedule, frame, zone),)
-        self.idle = True
+        self.suppress: Truth | None = item.suppress.bind(frame) if item.suppress else None
+        self.inhibited = False
+        self.quiet = False
+        self.idle = self.suppress is None
         self.calm = False
         self.state = NORMAL
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the records have its alarm as active."""
+        return self.state.phase in (Phase.ACTIVE, Phase.CLEARING)
+
+    def look_at_design(self) -> None:
+        """Whether the plant's own logic wants the alarm quiet; while that is unknown, as it was."""
+        wanted = self.suppress() if self.suppress else False
+        if wanted is not None:
+            self.inhibited = wanted
 
     def truths(self, truth: bool | None) -> tuple[bool | None, bool | None]:
         """(raise, clear) with the enabling conditions: without them a rule neither raises nor clears."""
@@ -87,8 +107,8 @@ class Watch:
     """
 
     __slots__ = (
-        "asset", "by_point", "frame", "is_fresh", "looking", "next_due", "open", "outside", "owed", "replaying",
-        "runners", "timed",
+        "asset", "by_point", "changed", "frame", "is_fresh", "looking", "next_due", "open", "outside", "owed",
+        "replaying", "runners", "timed",
     )  # fmt: skip
 
     def __init__(self, asset: str, frame: Frame, runners: list[Runner]) -> None:
@@ -97,6 +117,7 @@ class Watch:
         self.runners = dict.fromkeys(runners)
         self.timed = [Group(period, runners) for period in sorted({item.period for item in runners if item.period})]
         self.open: dict[Runner, None] = {}
+        self.changed: dict[Runner, None] = {}
         self.next_due = NEVER
         self.by_point = {
             key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
@@ -119,9 +140,11 @@ class Watch:
     def become(self, runner: Runner, state: State) -> None:
         """Keep the runner's new state, and note whether a delay is running."""
         runner.state = state
-        runner.idle = state.phase is Phase.NORMAL
+        self.changed[runner] = None
+        is_free = runner.suppress is None and not runner.quiet
+        runner.idle = is_free and state.phase is Phase.NORMAL
         running = state.phase is Phase.PENDING and state.running is not None and not runner.enable
-        runner.calm = running or state.phase is Phase.ACTIVE
+        runner.calm = is_free and (running or state.phase is Phase.ACTIVE)
         instant = due(state, runner.timing)
         if instant is None:
             self.open.pop(runner, None)
@@ -157,11 +180,24 @@ class Verdicts:
         self._since = since
 
     def add(self, watch: Watch, runner: Runner, event: Event, *, historical: bool) -> None:
-        """One event as a judgement, with the values that the rule looked at."""
-        facts = {key: slot.value for key, slot in (runner.slots | runner.asked).items()}
-        old = historical and event.at < self._since
-        judgement = Judgement(runner.rule, watch.asset, event.kind, event.at, event.since, facts, old)
-        self._items.append((event.at, runner.order, judgement))
+        """One event as a judgement; what is suppressed is so before it is raised."""
+        if event.kind == "raise" and runner.inhibited and not runner.quiet:
+            self.turn(watch, runner, event.at, quiet=True, historical=historical)
+        self._put(watch, runner, event.kind, event.at, event.since, historical=historical)
+
+    def turn(self, watch: Watch, runner: Runner, at: int, *, quiet: bool, historical: bool) -> None:
+        """The plant's own logic keeps the alarm quiet from now on, or no longer."""
+        runner.quiet = quiet
+        self._put(watch, runner, "suppress" if quiet else "release", at, at, historical=historical)
+
+    def _put(self, watch: Watch, runner: Runner, kind: Kind, at: int, since: int, *, historical: bool) -> None:
+        """A judgement with the values that the rule looked at."""
+        slots = runner.slots | runner.asked
+        facts = {key: slot.value for key, slot in slots.items()}
+        seen = {key: Seen(slot.value, slot.quality, slot.at) for key, slot in slots.items()}
+        old = historical and at < self._since
+        judgement = Judgement(runner.rule, watch.asset, kind, at, since, facts, old, seen)
+        self._items.append((at, runner.order, judgement))
 
     def sorted(self) -> list[Judgement]:
         """All of them."""

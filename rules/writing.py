@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules import schema
-from rules.rows import AlarmRow, Cursor, alarm_row, values
+from rules import schema, schema_life
+from rules.chatter import Habit
+from rules.rows import AlarmRow, Cursor, RemovalRow, alarm_row, values
+from rules.rows import row as any_row
 from rules.transitions import Changes, Key
 
 T = TypeVar("T")
+KEY = ("site", "rule", "rule_index", "asset")
+"""The columns by which an alarm's rule at its asset is known."""
+_HABIT = tuple(item.name for item in fields(Habit))
 CHUNK = 500
 """Values in one IN list; both databases bound the parameters of a statement."""
 
@@ -48,6 +53,31 @@ async def live_alarms(connection: AsyncConnection, site: str, keys: set[Key]) ->
     return found
 
 
+async def habits(connection: AsyncConnection, site: str, keys: set[Key]) -> dict[Key, Habit]:
+    """How each of these alarms has behaved, where anything is known of it."""
+    table = schema_life.habits
+    found: dict[Key, Habit] = {}
+    for assets in _chunks(sorted({asset for _, _, asset in keys})):
+        query = select(table).where(table.c.site == site, table.c.asset.in_(assets))
+        for mapping in (await connection.execute(query)).mappings():
+            key = (mapping["rule"], mapping["rule_index"], mapping["asset"])
+            if key in keys:
+                values_ = {name: mapping[name] for name in _HABIT}
+                found[key] = Habit(**{**values_, "recent": tuple(values_["recent"])})
+    return found
+
+
+async def removals(connection: AsyncConnection, site: str) -> dict[str, RemovalRow]:
+    """The assets that are out of service as a whole now; of several removals the one that covers most."""
+    table = schema_life.out_of_service
+    query = (
+        select(table)
+        .where(table.c.ended_at.is_(None), table.c.site == site, table.c.alarm_id.is_(None))
+        .order_by(table.c.life_safety, table.c.id)
+    )
+    return {found["asset"]: any_row(RemovalRow, found) for found in (await connection.execute(query)).mappings()}
+
+
 async def write(connection: AsyncConnection, changes: Changes) -> None:
     """Everything that the changes hold. The rows of `moved` are locked by the caller, and checked by version."""
     await _update_alarms(connection, changes)  # first: an alarm that is over makes room for its next occurrence
@@ -60,6 +90,10 @@ async def write(connection: AsyncConnection, changes: Changes) -> None:
         await connection.execute(insert(schema.journal), changes.journal)
     if changes.outbox:
         await connection.execute(insert_missing(connection, schema.outbox, "key"), changes.outbox)
+    if changes.behaved:
+        site = changes.routing.site
+        rows = [{**key_columns(site, key), **asdict(habit)} for key, habit in changes.behaved.items()]
+        await connection.execute(upsert(connection, schema_life.habits, KEY, _HABIT), rows)
 
 
 def insert_missing(connection: AsyncConnection, table: Table, *unique: str) -> Any:
@@ -92,11 +126,21 @@ async def save_cursors(connection: AsyncConnection, site: str, cursors: Iterable
     rows = [{"site": site, **asdict(cursor)} for cursor in cursors]
     if not rows:
         return
-    table = schema.cursors
+    statement = upsert(connection, schema.cursors, ("site", "gateway"), ("boot", "seq", "at", "assets"))
+    await connection.execute(statement, rows)
+
+
+def upsert(connection: AsyncConnection, table: Table, unique: Sequence[str], changed: Sequence[str]) -> Any:
+    """INSERT that replaces the `changed` columns of a row that is there already."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(table)
-    changed = {name: statement.excluded[name] for name in ("boot", "seq", "at", "assets")}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["site", "gateway"], set_=changed), rows)
+    new = {name: statement.excluded[name] for name in changed}
+    return statement.on_conflict_do_update(index_elements=[*unique], set_=new)
+
+
+def key_columns(site: str, key: Key) -> dict[str, Any]:
+    """The values of the columns KEY."""
+    return {"site": site, "rule": key[0], "rule_index": key[1], "asset": key[2]}
 
 
 def _chunks(items: Sequence[T]) -> Iterable[Sequence[T]]:

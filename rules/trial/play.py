@@ -100,7 +100,8 @@ class Player:
                 found += self.engine.on_sample(Sample(item.asset, start + item.at, values, bad))
             for judgement in found + self.engine.on_tick(start + at):
                 key = judgement.rule.id, judgement.rule.index, judgement.asset
-                self.raised[key] = judgement.event == "raise"
+                if judgement.event in ("raise", "clear"):
+                    self.raised[key] = judgement.event == "raise"
                 self.transitions.append(
                     Transition(
                         judgement.at - start,

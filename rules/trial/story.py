@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from facility.assets import Asset
+from rules.effects import Kind
 from rules.engine import Key
 from rules.trial.notation import Told, written
 
@@ -57,10 +57,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One raise or clear. `since` and `severity` None in a test: any."""
+    """One judgement. `since` and `severity` None in a test: any."""
 
     at: int
-    event: Literal["raise", "clear"]
+    event: Kind
     key: Key
     since: int | None = None
     severity: int | None = None

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -33,6 +33,7 @@ from facility.classfile import AssetClass
 from facility.errors import ConfigError, Problem
 from facility.points import Label, Point
 from facility.yamlfile import Document, Path_, Strict, files, load
+from rules.effects import Kind
 from rules.engine import Key
 from rules.trial.notation import MAX_STEPS, NotationError, Told, instant, reading, series
 from rules.trial.story import Expected, Shown, Story, Telling, Transition
@@ -46,7 +47,7 @@ MAX_TELLINGS = 200_000
 """Readings of one test, those that are repeated among them."""
 _START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?")
 _RULE = r"(?:([A-Za-z0-9_-]{1,64})/)?([a-z][a-z0-9_.]{0,99})(?:\[(\d{1,3})\])?"
-_TRANSITION = re.compile(rf"(\S+) (raise|clear) {_RULE}(?: since (\S+))?(?: severity ([1-4]))?")
+_TRANSITION = re.compile(rf"(\S+) (raise|clear|suppress|release) {_RULE}(?: since (\S+))?(?: severity ([1-4]))?")
 _STATE = re.compile(r"([a-z]+)(?: (?:severity )?([1-4]))?")
 
 _Given = str | bool | int | float | None
@@ -371,7 +372,7 @@ class _Reader:
                 self.wrong(place, f"lies after the end of the test, {until / 1000:g} s")
             yield Transition(
                 when,
-                cast(Literal["raise", "clear"], event),
+                cast(Kind, event),
                 self._rule(place, asset, rule, index),
                 self._instant(place, since) if since else None,
                 int(severity) if severity else None,

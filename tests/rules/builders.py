@@ -43,7 +43,7 @@ def an_emergency(rule_id: str = "lift.entrapment") -> Rule:
 
 
 def a_judgement(
-    event: Literal["raise", "clear"] = "raise",
+    event: Literal["raise", "clear", "suppress", "release"] = "raise",
     *,
     rule: Rule | None = None,
     asset: str = "P-01",

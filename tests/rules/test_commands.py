@@ -9,10 +9,11 @@ from sqlalchemy import select
 from facility.errors import TransitionError
 from facility.wire import AlarmNotice
 from rules import schema
-from rules.commands import MAX_NOTE, MAX_SHELVING_MS, Commands
+from rules.commands import MAX_NOTE, Commands, Removal
 from rules.records import Records
 from rules.rows import AlarmRow
 from rules.rule import Rule
+from rules.tending import expire
 from rules.tickets import TicketEvent
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 from tests.rules.test_records import messages, reasons
@@ -76,8 +77,8 @@ async def test_a_shelved_alarm_is_silent_and_tells_on_release_what_came_meanwhil
     assert (row.shown, row.state, row.shelved_until) == ("shelved", "unacknowledged", 9000)
     await records.apply([a_judgement("clear", at=2000), a_judgement(at=3000)], ROUTING, 3000)
     assert await messages(records) == ["raise duty"]  # the first one, before it was shelved
-    assert await commands.expire(8999) == 0
-    assert await commands.expire(9000) == 1
+    assert await expire(records, ROUTING, 8999) == 0
+    assert await expire(records, ROUTING, 9000) == 1
     row = await records.alarm(row.id)
     assert (row.shown, row.shelved_until, row.told) == ("unacknowledged", None, True)
     assert await messages(records) == ["raise duty", "raise duty"]
@@ -111,7 +112,8 @@ async def test_out_of_service_opens_no_ticket_until_the_return(records: Records,
     row = await raised(records)
     await commands.acknowledge(row.id, actor="wang", at=1050)
     await records.apply([a_judgement("clear", at=1060)], ROUTING, 1060)
-    await commands.remove(row.id, actor="wang", at=1100, reason="检修")
+    assert row.ticket_id
+    await commands.remove(row.id, Removal(ticket=row.ticket_id, reason="检修"), actor="wang", at=1100)
     await records.apply([a_judgement(at=1200)], ROUTING, 1200)
     assert (await records.counts()).tickets == 1
     row = await commands.restore(row.id, actor="wang", at=1300)
@@ -124,7 +126,7 @@ async def test_life_safety_is_never_kept_quiet_by_hand(records: Records, command
     with pytest.raises(TransitionError):
         await commands.shelve(row.id, actor="wang", at=1100, until=9000, reason="吵")
     with pytest.raises(TransitionError):
-        await commands.remove(row.id, actor="wang", at=1100, reason="吵")
+        await commands.remove(row.id, Removal(ticket=str(row.ticket_id), reason="吵"), actor="wang", at=1100)
 
 
 async def test_shelving_needs_a_reason_and_ends_within_eight_hours(records: Records, commands: Commands) -> None:
@@ -132,11 +134,11 @@ async def test_shelving_needs_a_reason_and_ends_within_eight_hours(records: Reco
     with pytest.raises(ValueError, match="reason"):
         await commands.shelve(row.id, actor="wang", at=1100, until=9000, reason=" ")
     with pytest.raises(ValueError, match="8 hours"):
-        await commands.shelve(row.id, actor="wang", at=1100, until=1101 + MAX_SHELVING_MS, reason="换泵")
+        await commands.shelve(row.id, actor="wang", at=1100, until=1101 + ROUTING.shelve_ms, reason="换泵")
     with pytest.raises(ValueError, match="future"):
         await commands.shelve(row.id, actor="wang", at=1100, until=1100, reason="换泵")
     with pytest.raises(ValueError, match="reason"):
-        await commands.remove(row.id, actor="wang", at=1100, reason="")
+        await commands.remove(row.id, Removal(ticket=str(row.ticket_id), reason=""), actor="wang", at=1100)
     with pytest.raises(ValueError, match="characters"):
         await commands.acknowledge(row.id, actor="wang", at=1100, note="x" * (MAX_NOTE + 1))
 

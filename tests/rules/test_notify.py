@@ -14,13 +14,13 @@ UNTOLD = an_alarm_row(told=False)
 
 
 def test_a_route_that_matches_is_followed() -> None:
-    decision = decide(UNTOLD, "raise", a_routing())
+    decision = decide(UNTOLD, "raise", a_routing(), at=1000)
     assert (decision.channels, decision.reason) == (("duty",), "routed")
 
 
 def test_two_routes_to_one_channel_tell_it_once() -> None:
     routing = a_routing(RouteSettings(to=["duty", "boss"]), RouteSettings(to=["duty"]))
-    assert decide(UNTOLD, "raise", routing).channels == ("duty", "boss")
+    assert decide(UNTOLD, "raise", routing, at=1000).channels == ("duty", "boss")
 
 
 @pytest.mark.parametrize(
@@ -32,36 +32,36 @@ def test_two_routes_to_one_channel_tell_it_once() -> None:
     ],
 )
 def test_a_route_that_does_not_match_is_not_followed(route: RouteSettings) -> None:
-    decision = decide(UNTOLD, "raise", a_routing(route))
+    decision = decide(UNTOLD, "raise", a_routing(route), at=1000)
     assert (decision.channels, decision.reason) == ((), "no_route")
 
 
 def test_an_emergency_goes_to_every_channel_whatever_the_routes_say() -> None:
     row = an_alarm_row(a_judgement(rule=an_emergency()), told=False)
     nowhere = a_routing(RouteSettings(to=["duty"], severities=[4]))
-    assert decide(row, "raise", nowhere).channels == ("duty", "boss")
-    assert decide(row, "raise", a_routing(channels={})).reason == "no_channel"
+    assert decide(row, "raise", nowhere, at=1000).channels == ("duty", "boss")
+    assert decide(row, "raise", a_routing(channels={}), at=1000).reason == "no_channel"
 
 
 @pytest.mark.parametrize("suppression", [item for item in Suppression if item is not Suppression.NONE])
 def test_a_suppressed_alarm_tells_nobody(suppression: Suppression) -> None:
     row = an_alarm_row(a_judgement(rule=an_emergency()), told=False, suppression=suppression)
-    assert decide(row, "raise", a_routing()).reason == suppression.value
+    assert decide(row, "raise", a_routing(), at=1000).reason == suppression.value
 
 
 def test_replayed_readings_page_nobody() -> None:
     row = an_alarm_row(a_judgement(rule=an_emergency()), told=False)
-    assert decide(row, "raise", a_routing(), historical=True).reason == "historical"
+    assert decide(row, "raise", a_routing(), at=1000, historical=True).reason == "historical"
 
 
 def test_nobody_is_told_twice_nor_of_the_end_of_what_nobody_knew() -> None:
-    assert decide(an_alarm_row(told=True), "raise", a_routing()).reason == "told"
-    assert decide(an_alarm_row(told=False), "clear", a_routing()).reason == "untold"
-    assert decide(an_alarm_row(told=True), "clear", a_routing()).channels == ("duty",)
+    assert decide(an_alarm_row(told=True), "raise", a_routing(), at=1000).reason == "told"
+    assert decide(an_alarm_row(told=False), "clear", a_routing(), at=1000).reason == "untold"
+    assert decide(an_alarm_row(told=True), "clear", a_routing(), at=1000).channels == ("duty",)
 
 
 def test_moves_that_interest_nobody_outside() -> None:
-    assert decide(UNTOLD, "shelve", a_routing()).reason == "quiet_event"
+    assert decide(UNTOLD, "shelve", a_routing(), at=1000).reason == "quiet_event"
 
 
 def test_every_reason_has_both_languages() -> None:

@@ -6,6 +6,7 @@ from facility.settings import RouteSettings
 from rules.commands import Commands
 from rules.records import Records
 from rules.rows import AlarmRow
+from rules.tending import note_orphans
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 
 ROUTING = a_routing()
@@ -109,8 +110,8 @@ async def test_a_clear_of_nothing_is_nothing(records: Records) -> None:
 async def test_orphans_are_remarked_once_and_stay(records: Records) -> None:
     await records.apply([a_judgement()], ROUTING, 1000)
     row = await only(records)
-    assert await records.note_orphans(ROUTING, 2000, [row]) == 1
-    assert await records.note_orphans(ROUTING, 3000, [row]) == 0
+    assert await note_orphans(records, ROUTING, 2000, [row]) == 1
+    assert await note_orphans(records, ROUTING, 3000, [row]) == 0
     assert await reasons(records, row) == [("raise", "routed"), ("orphaned", "orphaned")]
     assert (await only(records)).live
 
