@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rules.kinship import Kinship
 from rules.language.expression import Compiled
+from rules.language.relation import Relation
 from rules.rule import Rule
 
 
@@ -34,6 +36,11 @@ class CompiledRule:
         return tuple(dict.fromkeys(name for item in self.expressions for name in item.rated))
 
     @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Its questions to other equipment, each once."""
+        return tuple(dict.fromkeys(relation for item in self.expressions for relation in item.relations))
+
+    @property
     def is_timed(self) -> bool:
         """Whether it has to be looked at although no reading comes."""
         return bool(self.rule.schedule) or any(item.is_timed for item in self.expressions)
@@ -55,11 +62,15 @@ class Unused:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files."""
+    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files.
+
+    `kinship` says which assets a relation asks; by default none.
+    """
 
     by_asset: Mapping[str, tuple[CompiledRule, ...]]
     unused: tuple[Unused, ...] = ()
     time_zone: str = "UTC"
+    kinship: Kinship = Kinship({})  # noqa: RUF009 - never changed
     rules: tuple[Rule, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -35,7 +35,8 @@ from rules.compiled import Rulebook
 from rules.conditions import ACTIVE, State, observe, settle, step
 from rules.effects import Judgement
 from rules.language.frame import Frame, Slot
-from rules.watching import NEVER, Runner, Verdicts, Watch
+from rules.language.relation import Relation
+from rules.watching import NEVER, Runner, Verdicts, Watch, link
 
 FUTURE_MS = 300_000
 """A sample further ahead of the newest tick is not believed: it makes its points bad now, and shuts out nothing."""
@@ -70,15 +71,20 @@ class Engine:
         self.counts: Counter[str] = Counter()
         self._now = 0
         self._ticked = 0
-        self._watches: dict[str, Watch] = {}
-        self._by_key: dict[Key, tuple[Watch, Runner]] = {}
         zone = ZoneInfo(rules.time_zone)
-        for name, items in rules.by_asset.items():
-            asset = assets[name]
-            frame = Frame(catalog.classes[asset.asset_class].points, asset.rated)
-            runners = [Runner(item, frame, order=order, zone=zone) for order, item in enumerate(items)]
-            watch = self._watches[name] = Watch(name, frame, runners)
-            self._by_key |= {(item.rule.id, item.rule.index, name): (watch, item) for item in runners}
+        frames = _frames(rules, assets, catalog)
+        # a watch counts the points of its frame, and rules of other assets put theirs there too: all are bound first
+        bound = {
+            name: [Runner(item, frames[name], order=order, zone=zone) for order, item in enumerate(items)]
+            for name, items in rules.by_asset.items()
+        }
+        self._watches = {name: Watch(name, frames[name], runners) for name, runners in bound.items()}
+        self._seen = link(self._watches, rules.kinship)
+        self._by_key: dict[Key, tuple[Watch, Runner]] = {
+            (item.rule.id, item.rule.index, watch.asset): (watch, item)
+            for watch in self._watches.values()
+            for item in watch.runners
+        }
 
     @property
     def faults(self) -> int:
@@ -109,6 +115,8 @@ class Engine:
             watch.frame.begin(at)
             todo = watch.runners
         self._judge(watch, todo, at, verdicts, historical=historical)
+        if watch.outside:
+            self._judge_others(watch, sample.values, at, verdicts, historical=historical)
         return verdicts.sorted()
 
     def on_tick(self, at: int) -> list[Judgement]:
@@ -116,6 +124,7 @@ class Engine:
         self._ticked = max(self._ticked, at)
         self._now = max(self._now, at)
         verdicts = Verdicts(self._now - OLD_MS)
+        self._expire_seen(at)
         for watch in self._watches.values():
             if watch.replaying > at:
                 continue
@@ -129,6 +138,9 @@ class Engine:
                 if at >= group.next_at:
                     group.next_at = at + group.period
                     todo |= group.runners
+            if watch.owed:
+                todo |= watch.owed
+                watch.owed = {}
             for slot in watch.frame.expire(at):
                 todo |= watch.by_point[slot.point.key][1]
             watch.frame.now = max(watch.frame.now, at)
@@ -148,11 +160,9 @@ class Engine:
         watch = self._watches.get(sample.asset)
         if watch is None:
             return
-        for runner in self._take(watch, sample):
-            truth, clear = runner.truths(runner.when())
-            state = observe(runner.state, truth, clear, at=sample.at, timing=runner.timing)
-            if state is not runner.state:
-                watch.become(runner, state)
+        _observe(watch, self._take(watch, sample), sample.at)
+        for other, runners in watch.seen_by(sample.values).items():
+            _observe(other, runners, _later(other, sample.at))
 
     def snapshot(self) -> list[Standing]:
         """Every condition that is not normal, to be given to `restore`."""
@@ -191,7 +201,31 @@ class Engine:
         watch.frame.now = at
         runners = dict.fromkeys(chain.from_iterable(watch.by_point[slot.point.key][1] for slot in turned))
         self._judge(watch, runners, at, verdicts, historical=False)
+        self._judge_others(watch, [slot.point.key for slot in turned], at, verdicts, historical=False)
         return verdicts.sorted()
+
+    def _expire_seen(self, at: int) -> None:
+        """Let points that other assets look at grow too old before any rule is judged by this tick."""
+        for watch in self._seen:
+            if watch.replaying > at:
+                continue
+            if watch.is_fresh:
+                watch.frame.begin(at)
+            keys = [slot.point.key for slot in watch.frame.expire(at)]
+            for key in keys:
+                watch.owed |= watch.by_point[key][1]
+            for other, runners in watch.seen_by(keys).items():
+                other.owed |= runners
+
+    def _judge_others(
+        self, watch: Watch, keys: Iterable[str], at: int, verdicts: Verdicts, *, historical: bool
+    ) -> None:
+        """Judge the rules of other assets that look at these points; where history is told, the next tick does."""
+        for other, runners in watch.seen_by(keys).items():
+            if other.replaying > self._ticked and not historical:
+                other.owed |= runners
+            else:
+                self._judge(other, runners, _later(other, at), verdicts, historical=historical)
 
     def _take(self, watch: Watch, sample: Sample) -> Iterable[Runner]:
         """Put the readings into the frame; which rules have to be looked at."""
@@ -240,3 +274,32 @@ class Engine:
             watch.become(runner, state)
             if event is not None:
                 verdicts.add(watch, runner, event, historical=historical)
+
+
+def _frames(rules: Rulebook, assets: Mapping[str, Asset], catalog: Catalog) -> dict[str, Frame]:
+    """An empty frame for each asset; each knows those that its relations ask."""
+    frames = {
+        name: Frame(catalog.classes[assets[name].asset_class].points, assets[name].rated) for name in rules.by_asset
+    }
+    for name, frame in frames.items():
+
+        def relatives(relation: Relation, name: str = name) -> list[Frame]:
+            return [frames[other] for other in rules.kinship.related(name, relation)]
+
+        frame.relatives = relatives
+    return frames
+
+
+def _later(watch: Watch, at: int) -> int:
+    """The instant of another asset's reading, to this one: not before what it has seen itself."""
+    watch.frame.now = max(watch.frame.now, at)
+    return watch.frame.now
+
+
+def _observe(watch: Watch, runners: Iterable[Runner], at: int) -> None:
+    """Take note of what the expressions say, without judging."""
+    for runner in runners:
+        truth, clear = runner.truths(runner.when())
+        state = observe(runner.state, truth, clear, at=at, timing=runner.timing)
+        if state is not runner.state:
+            watch.become(runner, state)

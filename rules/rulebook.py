@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import Field
 
-from facility.assets import GATEWAY_CLASS, Asset, Device
+from facility.assets import GATEWAY_CLASS, Asset, Device, Location
 from facility.catalog import Catalog
 from facility.classfile import AssetClass, Labels
 from facility.config import Site
@@ -23,6 +23,7 @@ from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
 from rules.gateway_health import POINTS as OF_A_GATEWAY
+from rules.kinship import Kinship
 from rules.language.expression import INDEXED, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.rule import Raises, Rule, Severity
@@ -62,10 +63,11 @@ class _Pack(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A rule as a file has it, checked: `[n]` not yet expanded."""
+    """A rule as a file has it, checked: `[n]` not yet expanded. `classes`: those its relations may name."""
 
     rule: Rule
     asset_class: AssetClass
+    classes: Mapping[str, AssetClass] = field(default_factory=dict)
 
     @property
     def is_indexed(self) -> bool:
@@ -77,16 +79,19 @@ class Definition:
         rule = self.rule
         if index:
             rule = replace(rule, index=index, label=rule.label.fill(index), guidance=rule.guidance.fill(index))
-        when = compile_expression(rule.when, self.asset_class, index=index)
-        clear = compile_expression(rule.clear, self.asset_class, index=index) if rule.clear else None
-        enable = compile_expression(rule.enable, self.asset_class, index=index) if rule.enable else None
+        when, clear, enable = (
+            compile_expression(text, self.asset_class, index=index, classes=self.classes) if text else None
+            for text in (rule.when, rule.clear, rule.enable)
+        )
+        assert when is not None, "a rule without `when` was refused when it was read"
         return CompiledRule(rule, when, clear, enable)
 
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
     definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
-    return assign(definitions, site.assets, mapped_points(site, catalog), time_zone=site.time_zone)
+    points = mapped_points(site, catalog)
+    return assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
@@ -241,7 +246,7 @@ class _Reader:
             shadow_of=item.shadow_of or "",
             origin=self.origin(place),
         )
-        return Definition(stamped(rule), asset_class)
+        return Definition(stamped(rule), asset_class, self.catalog.classes)
 
     def shadow(self, place: Path_, item: _Rule, found: Mapping[str, Definition]) -> _Rule:
         """A rule that runs beside the live one: under a name of its own where it has the same."""
@@ -260,7 +265,7 @@ class _Reader:
             return
         try:
             # index 1 stands for all: every template of a class has it
-            compile_expression(text, asset_class, index=1 if INDEXED.search(text) else 0)
+            compile_expression(text, asset_class, index=1 if INDEXED.search(text) else 0, classes=self.catalog.classes)
         except ExpressionError as error:
             self.wrong(place, str(error))
 
@@ -291,8 +296,13 @@ def assign(
     points: Mapping[str, frozenset[str]],
     *,
     time_zone: str = "UTC",
+    locations: Mapping[str, Location] | None = None,
 ) -> Rulebook:
-    """Each rule at each asset of its class that has what it needs; `points` as `mapped_points` gives them."""
+    """Each rule at each asset of its class that has what it needs; `points` as `mapped_points` gives them.
+
+    A rule that asks other equipment needs at least one asset that can answer.
+    """
+    kinship = Kinship(assets, locations, points)
     by_asset: dict[str, list[CompiledRule]] = {asset: [] for asset in assets}
     unused: list[Unused] = []
     for definition in definitions:
@@ -306,7 +316,7 @@ def assign(
         runs = False
         for compiled in _concrete(definition, [points.get(asset.id, frozenset()) for asset in candidates]):
             for asset in candidates:
-                missing = _missing(compiled, asset, points.get(asset.id, frozenset()))
+                missing = _missing(compiled, asset, points.get(asset.id, frozenset()), kinship)
                 if missing:
                     lacking.append(f"{asset.id} has no {', '.join(missing)}")
                 else:
@@ -315,7 +325,7 @@ def assign(
         if not runs:
             reason = min(lacking, key=len, default=f"no asset of class {rule.asset_class}")
             unused.append(Unused(rule.id, rule.origin, reason))
-    return Rulebook({asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone)
+    return Rulebook({asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone, kinship)
 
 
 def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[CompiledRule]:
@@ -332,6 +342,7 @@ def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[
     return [definition.compile(index) for index in sorted(indices) or [1]]
 
 
-def _missing(compiled: CompiledRule, asset: Asset, points: frozenset[str]) -> list[str]:
+def _missing(compiled: CompiledRule, asset: Asset, points: frozenset[str], kinship: Kinship) -> list[str]:
     missing = [key for key in compiled.points if key not in points]
+    missing += [str(relation) for relation in compiled.relations if not kinship.related(asset.id, relation)]
     return missing + [f"rated {name!r}" for name in compiled.rated if name not in asset.rated]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rules.compiled import CompiledRule
 from rules.conditions import NORMAL, Event, Phase, State, Timing, due
 from rules.effects import Judgement
+from rules.kinship import Kinship
 from rules.language.frame import Frame, Slot
 from rules.rule import Rule
 
 NEVER = 1 << 62
+MAX_ASKED = 20
+"""Points of other assets that a judgement tells as facts."""
 HOURS_SECONDS = 600.0
 """Rules with hours are looked at as if they had a window of this length: every 10 s."""
 
@@ -29,9 +32,9 @@ class Watched:
 
 
 class Runner(Watched):
-    """One rule at one asset."""
+    """One rule at one asset. `slots` are its own points, `asked` those of other assets by `asset/point`."""
 
-    __slots__ = ("clear", "enable", "order", "period", "rule", "slots", "state", "timing")
+    __slots__ = ("asked", "clear", "enable", "order", "period", "relations", "rule", "slots", "state", "timing")
 
     def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
         self.rule: Rule = item.rule
@@ -39,6 +42,8 @@ class Runner(Watched):
         self.period = _period(item)
         self.timing = Timing(round(item.rule.delay * 1000), round(item.rule.clear_delay * 1000))
         self.slots: dict[str, Slot] = {key: frame.slot(key) for key in item.points}
+        self.relations = item.relations
+        self.asked: dict[str, Slot] = {}
         self.when: Truth = item.when.bind(frame)
         self.clear: Truth | None = item.clear.bind(frame) if item.clear else None
         self.enable: tuple[Truth, ...] = (item.enable.bind(frame),) if item.enable else ()
@@ -74,10 +79,15 @@ class Group:
 
 
 class Watch:
-    """One asset: its frame, its runners, and which of them look at which point."""
+    """One asset: its frame, its runners, and which of them look at which point.
+
+    `outside`: point -> the watches of other assets, and those of their runners that look at it here. `owed`: runners
+    that are to be judged by the next tick.
+    """
 
     __slots__ = (
-        "asset", "by_point", "frame", "is_fresh", "looking", "next_due", "open", "replaying", "runners", "timed",
+        "asset", "by_point", "frame", "is_fresh", "looking", "next_due", "open", "outside", "owed", "replaying",
+        "runners", "timed",
     )  # fmt: skip
 
     def __init__(self, asset: str, frame: Frame, runners: list[Runner]) -> None:
@@ -92,8 +102,18 @@ class Watch:
             for key, slot in frame.slots.items()
         }
         self.looking = dict.fromkeys(runner for runner in runners if runner.slots)
+        self.outside: dict[str, dict[Watch, dict[Runner, None]]] = {}
+        self.owed: dict[Runner, None] = {}
         self.replaying = 0
         self.is_fresh = True
+
+    def seen_by(self, keys: Iterable[str]) -> dict[Watch, dict[Runner, None]]:
+        """The runners of other assets that look at one of these points, by their watch."""
+        found: dict[Watch, dict[Runner, None]] = {}
+        for key in keys:
+            for watch, runners in self.outside.get(key, {}).items():
+                found.setdefault(watch, {}).update(runners)
+        return found
 
     def become(self, runner: Runner, state: State) -> None:
         """Keep the runner's new state, and note whether a delay is running."""
@@ -109,6 +129,23 @@ class Watch:
             self.next_due = min(self.next_due, instant)
 
 
+def link(watches: Mapping[str, Watch], kinship: Kinship) -> list[Watch]:
+    """Tell every watch which runners of other assets look at its points; the watches that somebody looks at."""
+    for watch in watches.values():
+        for runner in watch.runners:
+            for relation in runner.relations:
+                for other in kinship.related(watch.asset, relation):
+                    _show(watches[other], watch, runner, relation.points)
+    return [watch for watch in watches.values() if watch.outside]
+
+
+def _show(seen: Watch, watch: Watch, runner: Runner, points: Iterable[str]) -> None:
+    for key in points:
+        seen.outside.setdefault(key, {}).setdefault(watch, {})[runner] = None
+        if len(runner.asked) < MAX_ASKED:
+            runner.asked[f"{seen.asset}/{key}"] = seen.frame.slots[key]
+
+
 class Verdicts:
     """Judgements as they come; `sorted` puts them into their time's and their rules' order."""
 
@@ -120,7 +157,7 @@ class Verdicts:
 
     def add(self, watch: Watch, runner: Runner, event: Event, *, historical: bool) -> None:
         """One event as a judgement, with the values that the rule looked at."""
-        facts = {key: slot.value for key, slot in runner.slots.items()}
+        facts = {key: slot.value for key, slot in (runner.slots | runner.asked).items()}
         old = historical and event.at < self._since
         judgement = Judgement(runner.rule, watch.asset, event.kind, event.at, event.since, facts, old)
         self._items.append((event.at, runner.order, judgement))

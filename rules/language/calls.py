@@ -13,6 +13,7 @@ from typing import Protocol
 
 from facility.points import Point
 from rules.language.grammar import milliseconds, wrong
+from rules.language.relation import Side
 from rules.language.terms import Term
 
 MAX_SPAN_MS = 24 * 3_600_000
@@ -42,6 +43,9 @@ class Walk(Protocol):
 
     def point(self, node: ast.expr) -> Point:
         """The point that a node names."""
+
+    def related(self, node: ast.Call, side: Side) -> Term:
+        """How many assets on that side, of the class that the first argument names, fulfil the second one."""
 
     def window(self, node: ast.Call, *, of: Callable[[ast.expr], Term], length: int, argument: float = 0.0) -> Term:
         """A window of `length` ms over the call's first argument, which `of` (one of the above) checks.

@@ -13,8 +13,9 @@ fail:
     stale(x), bad(x)                 the quality of a point
     rated('current', 10)             a rated value of the asset, with a default
     pump[n].fault                    in a rule that is made once for each index
+    upstream('power', not ats.src1_ok) >= 1    how many related assets of a class: upstream, members, nearby
 
-`delta` and `rate` of a counter count on over a reset; `rate` is per second. Relations between assets are not here yet.
+`delta` and `rate` of a counter count on over a reset; `rate` is per second.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from facility.classfile import AssetClass
 from facility.points import Kind, Point
-from rules.language import terms
+from rules.language import relating, terms
 from rules.language.frame import Frame
 from rules.language.functions import FUNCTIONS
 from rules.language.generate import function
 from rules.language.grammar import column, parse, part, source, wrong
+from rules.language.relation import Relation, Side
 from rules.language.terms import Term, Type
 
 MAX_NUMBER = 1e15
@@ -46,12 +48,15 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A checked condition. `points` in the order of use; `windows` as (function, seconds); `rated` names it needs."""
+    """A checked condition. `points` in the order of use; `windows` as (function, seconds), those inside relations
+    too; `rated` names it needs; `relations` are its questions to other assets.
+    """
 
     text: str
     points: tuple[str, ...]
     windows: tuple[tuple[str, float], ...]
     rated: tuple[str, ...]
+    relations: tuple[Relation, ...]
     _bind: Callable[[Frame], Callable[[], bool | None]]
 
     @property
@@ -64,27 +69,36 @@ class Compiled:
         return self._bind(frame)
 
 
-def compile_expression(text: str, asset_class: AssetClass, *, index: int = 0) -> Compiled:
+def compile_expression(
+    text: str, asset_class: AssetClass, *, index: int = 0, classes: Mapping[str, AssetClass] | None = None
+) -> Compiled:
     """Check a condition over `asset_class` and make it ready to bind. `index` is what `[n]` stands for.
 
+    `classes`: those that a relation can name; with None no other asset can be asked.
     Raises ExpressionError with the column of the first thing that is wrong.
     """
     body = parse(text)
-    compiler = _Compiler(asset_class, index)
-    term = compiler.truth(body)
-    return Compiled(text, tuple(compiler.points), tuple(compiler.windows), tuple(compiler.rated), function(term.emit))
+    compiler = _Compiler(asset_class, index, classes or {})
+    return compiler.compiled(text, compiler.truth(body))
 
 
 class _Compiler:
     """Walks one tree; gathers what it uses."""
 
-    def __init__(self, asset_class: AssetClass, index: int) -> None:
+    def __init__(self, asset_class: AssetClass, index: int, classes: Mapping[str, AssetClass]) -> None:
         self._class = asset_class
+        self._classes = classes
         self.index = index
         self._inside = ""
         self.points: dict[str, None] = {}
         self.windows: dict[tuple[str, float], None] = {}
         self.rated: dict[str, None] = {}
+        self.relations: dict[Relation, None] = {}
+
+    def compiled(self, text: str, term: Term) -> Compiled:
+        """The walked expression, whose whole is `term`."""
+        used = (tuple(self.points), tuple(self.windows), tuple(self.rated), tuple(self.relations))
+        return Compiled(text, *used, function(term.emit))
 
     def truth(self, node: ast.expr) -> Term:
         """A node that must be a condition."""
@@ -183,7 +197,7 @@ class _Compiler:
             raise wrong(left_node, f"{left.type} can't be compared with {right.type}")
         if kinds & {Type.TRUTH, Type.TEXT} and name not in ("Eq", "NotEq"):
             raise wrong(left_node, f"{left.type} has no order; use == or !=")
-        return terms.comparison(name, left, right)
+        return relating.compared(name, left, right) or terms.comparison(name, left, right)
 
     def _membership(self, left_node: ast.expr, right_node: ast.expr) -> Term:
         if not isinstance(right_node, ast.Tuple) or not right_node.elts:
@@ -280,3 +294,28 @@ class _Compiler:
         # the text names the series: two rules that ask for the same window share it
         series = INDEXED.sub(f"[{self.index}]", source(node.args[0]))
         return terms.window(name, series, of=term, points=used, length=length, argument=argument)
+
+    def related(self, node: ast.Call, side: Side) -> Term:
+        """See Walk. The condition is walked over the other class; a relation does not stand inside another."""
+        if self._inside:
+            raise wrong(node, f"{side} can't stand inside {self._inside}")
+        other = _Compiler(self._other(node.args[0], side), 0, {})
+        term = other.truth(node.args[1])
+        if not other.points:
+            raise wrong(node.args[1], f"{side} needs at least one point of the class {other._class.id}")
+        self.windows |= other.windows
+        relation = Relation(side, other._class.id, tuple(other.points), tuple(other.rated), tuple(other.windows))
+        self.relations[relation] = None
+        return relating.how_many(relation, term, column=column(node))
+
+    def _other(self, node: ast.expr, side: Side) -> AssetClass:
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            raise wrong(node, f"{side} needs a class of assets in quotes, such as 'power'")
+        if not self._classes:
+            raise wrong(node, "other equipment can't be asked here")
+        found = self._classes.get(node.value)
+        if found is None:
+            near = difflib.get_close_matches(node.value, self._classes, n=3, cutoff=0.5)
+            hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(sorted(self._classes))}"
+            raise wrong(node, f"there is no asset class {node.value!r}; {hint}")
+        return found

@@ -6,12 +6,13 @@ kind fixes, and when no good reading has come for so long that a live device wou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from facility.points import Kind, Point
 from facility.presence import HEARTBEAT_MS
 from facility.readings import Quality, Value
+from rules.language.relation import Relation
 from rules.language.windowkinds import WindowKind, make_window
 from rules.language.windows import Window
 
@@ -69,7 +70,10 @@ class Feed:
 
 
 class Frame:
-    """Slots and windows of one asset. `now` (ms) is the instant that windows are asked for; the engine sets it."""
+    """Slots and windows of one asset. `now` (ms) is the instant that windows are asked for; the engine sets it.
+
+    `relatives` gives the frames of the assets that a relation asks; the engine sets it before rules are bound.
+    """
 
     def __init__(self, points: Mapping[str, Point], rated: Mapping[str, float]) -> None:
         self._points = points
@@ -77,6 +81,7 @@ class Frame:
         self._next_expiry = 0
         self._hushed: dict[Slot, tuple[int, Any]] = {}
         self.rated = rated
+        self.relatives: Callable[[Relation], Sequence[Frame]] = lambda _: ()
         self.slots: dict[str, Slot] = {}
         self.now = 0
         self.faults = 0

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from rules.language import terms
 from rules.language.calls import Function, Make, Walk, span
 from rules.language.grammar import column, wrong
+from rules.language.relation import Side
 from rules.language.terms import Term
 
 
@@ -55,6 +56,14 @@ def _rated(walk: Walk, node: ast.Call, _: str) -> Term:
     return terms.rated(key.value, default, column=column(node))
 
 
+def _related(walk: Walk, node: ast.Call, name: str) -> Term:
+    return walk.related(node, Side(name))
+
+
+def _relation() -> Function:
+    return Function("a class of assets in quotes, and a condition over the points of that class", 2, 2, _related)
+
+
 def _window(make: Make) -> Function:
     return Function("a value and a span such as '10m'", 2, 2, make)
 
@@ -69,8 +78,11 @@ FUNCTIONS: Mapping[str, Function] = {
     "held": _window(_of_a_condition),
     "max": Function("numbers, or a number and a span such as '10m'", 2, 20, _extreme),
     "min": Function("numbers, or a number and a span such as '10m'", 2, 20, _extreme),
+    "members": _relation(),
+    "nearby": _relation(),
     "rate": _window(_of_numbers),
     "rated": Function("a name in quotes, and a number as default", 1, 2, _rated),
     "stale": Function("one point", 1, 1, _stale),
     "stddev": _window(_of_numbers),
+    "upstream": _relation(),
 }

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from facility.points import Point
 from facility.readings import Quality
-from rules.language.generate import Emit, Scope, function
+from rules.language.generate import Bind, Emit, Scope, function
 from rules.language.windowkinds import WindowKind
 
 _BIG = sys.float_info.max
@@ -32,13 +32,17 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A checked part of an expression. `constant` is its value if it has one; `point` is set for a bare point."""
+    """A checked part of an expression. `constant` is its value if it has one; `point` is set for a bare point.
+
+    `bounds` binds to a function that gives the least and the most that the number can be (relating.py).
+    """
 
     type: Type
     emit: Emit
     column: int
     constant: float | bool | str | None = None
     point: Point | None = None
+    bounds: Bind | None = None
 
 
 def constant(value: float | bool | str, *, column: int) -> Term:
