@@ -118,6 +118,7 @@ async def _run(whole: Whole, given: Path | None, span: tuple[int, int], way: Way
         mapped_points(site, catalog),
         catalog,
         time_zone=site.time_zone,
+        locations=site.locations,
         start=start,
         end=end,
     )
@@ -153,6 +154,8 @@ async def _both(whole: Whole, given: Path | None, notes: list[Label]) -> Sides:
     own = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
     if given is not None:
         return sides(own, read_rules([PACKS, site.folder / "rules", given], catalog, assets=site.assets))
+    unused = {item.rule for item in whole.rulebook.unused}  # they are not recorded either
+    own = [item for item in own if item.rule.id not in unused]
     recorded = await _recorded(site)
     if not recorded:
         notes.append(
@@ -164,7 +167,7 @@ async def _both(whole: Whole, given: Path | None, notes: list[Label]) -> Sides:
     for row in recorded.values():
         try:
             rule = rule_of(row.text, origin=row.origin)
-            definition = Definition(rule, catalog.classes[rule.asset_class])
+            definition = Definition(rule, catalog.classes[rule.asset_class], catalog.classes)
             definition.compile(1 if definition.is_indexed else 0)
             old.append(definition)
         except (ValueError, KeyError, ExpressionError) as error:

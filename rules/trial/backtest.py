@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from facility.assets import Asset
+from facility.assets import Asset, Location
 from facility.catalog import Catalog
 from facility.readings import Sample
 from rules.compiled import Rulebook
@@ -97,10 +97,14 @@ class Backtest:
         catalog: Catalog,
         *,
         time_zone: str,
+        locations: Mapping[str, Location],
         start: int,
         end: int,
     ) -> None:
-        books = [_used(assign(side, assets, points, time_zone=time_zone)) for side in (rules.old, rules.new)]
+        books = [
+            _used(assign(side, assets, points, time_zone=time_zone, locations=locations))
+            for side in (rules.old, rules.new)
+        ]
         self.old, self.new = (Side(Engine(book, assets, catalog)) for book in books)
         self.unused = {item.rule: item.reason for book in books for item in book.unused}
         self.assets = sorted({asset for book in books for asset in book.by_asset})
@@ -140,7 +144,15 @@ class Backtest:
 
 def _used(book: Rulebook) -> Rulebook:
     """Without the assets that no rule looks at: nothing has to be ticked for them."""
-    return replace(book, by_asset={asset: items for asset, items in book.by_asset.items() if items})
+    asked = {
+        other
+        for asset, items in book.by_asset.items()
+        for item in items
+        for relation in item.relations
+        for other in book.kinship.related(asset, relation)
+    }
+    used = {asset: items for asset, items in book.by_asset.items() if items or asset in asked}
+    return replace(book, by_asset=used)
 
 
 async def run(backtest: Backtest, samples: AsyncIterator[Sample], progress: Callable[[int], None]) -> None:
