@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rules.kinship import Kinship
 from rules.language.expression import Compiled
 from rules.language.relation import Relation
+from rules.language.trends import seconds_of_readings
 from rules.rule import Rule
 
 
@@ -48,7 +49,8 @@ class CompiledRule:
     @property
     def longest_window(self) -> float:
         """Seconds of history that its windows want."""
-        return max((seconds for item in self.expressions for _, seconds in item.windows), default=0.0)
+        windows = (window for item in self.expressions for window in item.windows)
+        return max((seconds_of_readings(*window) for window in windows), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ condition that began while nobody watched is raised then, and one that ended is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from zoneinfo import ZoneInfo
@@ -36,6 +36,7 @@ from rules.conditions import ACTIVE, State, observe, settle, step
 from rules.effects import Judgement
 from rules.language.frame import Frame, Slot
 from rules.language.relation import Relation
+from rules.language.summaries import Hours
 from rules.watching import NEVER, Runner, Verdicts, Watch, link
 
 FUTURE_MS = 300_000
@@ -44,6 +45,9 @@ OLD_MS = 300_000
 """History older than this pages nobody."""
 REPLAY_MS = 5_000
 """How long after the last historical sample of an asset its delays wait for more of them."""
+
+QUARTER_MS = 900_000
+"""Hours begin at a quarter of an hour, everywhere."""
 
 Key = tuple[str, int, str]
 """What an alarm is known by: rule id, index, asset."""
@@ -71,8 +75,9 @@ class Engine:
         self.counts: Counter[str] = Counter()
         self._now = 0
         self._ticked = 0
+        self._next_hour = 0
         zone = ZoneInfo(rules.time_zone)
-        frames = _frames(rules, assets, catalog)
+        frames = _frames(rules, assets, catalog, zone)
         # a watch counts the points of its frame, and rules of other assets put theirs there too: all are bound first
         bound = {
             name: [Runner(item, frames[name], order=order, zone=zone) for order, item in enumerate(items)]
@@ -90,6 +95,13 @@ class Engine:
     def faults(self) -> int:
         """How often an expression had no finite answer (a division by zero, an overflow)."""
         return sum(watch.frame.faults for watch in self._watches.values())
+
+    @property
+    def summaries(self) -> Iterator[tuple[str, str, Hours]]:
+        """(asset, text of the series, hours) of everything that a baseline or a trend looks at."""
+        for watch in self._watches.values():
+            for series, hours in watch.frame.hours.items():
+                yield watch.asset, series, hours
 
     def on_sample(self, sample: Sample, *, historical: bool = False) -> list[Judgement]:
         """Take one sample and judge what it changes. `historical`: it was replayed, not sent live."""
@@ -125,6 +137,9 @@ class Engine:
         self._now = max(self._now, at)
         verdicts = Verdicts(self._now - OLD_MS)
         self._expire_seen(at)
+        if at >= self._next_hour:
+            self._next_hour = (at // QUARTER_MS + 1) * QUARTER_MS
+            self._end_hours(at)
         for watch in self._watches.values():
             if watch.replaying > at:
                 continue
@@ -163,6 +178,12 @@ class Engine:
         _observe(watch, self._take(watch, sample), sample.at)
         for other, runners in watch.seen_by(sample.values).items():
             _observe(other, runners, _later(other, sample.at))
+
+    def learn(self, sample: Sample) -> None:
+        """Take a stored sample into frames only: for summaries of a past that is not to be judged."""
+        watch = self._watches.get(sample.asset)
+        if watch is not None:
+            self._take(watch, sample)
 
     def snapshot(self) -> list[Standing]:
         """Every condition that is not normal, to be given to `restore`."""
@@ -203,6 +224,13 @@ class Engine:
         self._judge(watch, runners, at, verdicts, historical=False)
         self._judge_others(watch, [slot.point.key for slot in turned], at, verdicts, historical=False)
         return verdicts.sorted()
+
+    def _end_hours(self, at: int) -> None:
+        """Complete the hours of the series that change so seldom that nobody else does."""
+        for watch in self._watches.values():
+            if watch.replaying <= at:
+                for hours in watch.frame.hours.values():
+                    hours.advance(at)
 
     def _expire_seen(self, at: int) -> None:
         """Let points that other assets look at grow too old before any rule is judged by this tick."""
@@ -276,10 +304,11 @@ class Engine:
                 verdicts.add(watch, runner, event, historical=historical)
 
 
-def _frames(rules: Rulebook, assets: Mapping[str, Asset], catalog: Catalog) -> dict[str, Frame]:
+def _frames(rules: Rulebook, assets: Mapping[str, Asset], catalog: Catalog, zone: ZoneInfo) -> dict[str, Frame]:
     """An empty frame for each asset; each knows those that its relations ask."""
     frames = {
-        name: Frame(catalog.classes[assets[name].asset_class].points, assets[name].rated) for name in rules.by_asset
+        name: Frame(catalog.classes[assets[name].asset_class].points, assets[name].rated, zone=zone)
+        for name in rules.by_asset
     }
     for name, frame in frames.items():
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,7 @@ from rules.transitions import Changes, announce, identity, judge, key_of, remark
 from rules.writing import known_judgements, live_alarms, save_cursors, write
 
 T = TypeVar("T")
+Beside = Callable[[AsyncConnection], Awaitable[None]]
 MAX_PAGE = 1000
 CONFLICTS = 5
 """How often a transaction that met another writer is tried anew."""
@@ -112,19 +113,33 @@ class Records:
                 yield connection
 
     async def apply(
-        self, judgements: Sequence[Judgement], routing: Routing, at: int, *, cursors: Iterable[Cursor] = ()
+        self,
+        judgements: Sequence[Judgement],
+        routing: Routing,
+        at: int,
+        *,
+        cursors: Iterable[Cursor] = (),
+        beside: Beside | None = None,
     ) -> Applied:
-        """All judgements, their tickets, messages and notices, and how far the rules are, in one transaction."""
+        """All judgements, their tickets, messages and notices, and how far the rules are, in one transaction.
+
+        `beside` writes in it what else belongs to them; it may be called again when another writer was met.
+        """
         for attempt in range(CONFLICTS):
             try:
-                return await self._apply(judgements, routing, at, cursors)
+                return await self._apply(judgements, routing, at, cursors, beside)
             except IntegrityError as error:  # another process opened the same alarm in between: look again
                 if attempt == CONFLICTS - 1:
                     raise StoreError("records", f"a transition clashes with another writer: {error.orig}") from error
         raise AssertionError("unreachable")
 
     async def _apply(
-        self, judgements: Sequence[Judgement], routing: Routing, at: int, cursors: Iterable[Cursor]
+        self,
+        judgements: Sequence[Judgement],
+        routing: Routing,
+        at: int,
+        cursors: Iterable[Cursor],
+        beside: Beside | None,
     ) -> Applied:
         changes = Changes(routing, at, new_id)
         async with self.writing() as connection:
@@ -143,15 +158,11 @@ class Records:
                 judge(changes, live, judgement)
             await write(connection, changes)
             await save_cursors(connection, routing.site, cursors)
+            if beside:
+                await beside(connection)
         self._wake(changes)
-        return Applied(
-            len(changes.opened),
-            len(changes.moved),
-            changes.unchanged,
-            changes.duplicates,
-            len(changes.tickets),
-            len(changes.outbox),
-        )
+        opened, moved, tickets = len(changes.opened), len(changes.moved), len(changes.tickets)
+        return Applied(opened, moved, changes.unchanged, changes.duplicates, tickets, len(changes.outbox))
 
     async def announce(self, routing: Routing, at: int, *, settled_before: int) -> int:
         """Tell of alarms that stand untold (raised while suppressed, or by replayed readings); returns how many.

@@ -16,10 +16,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from facility.again import ask_again
 from facility.bus import Bus, Message, Subscription
@@ -29,6 +29,7 @@ from facility.config import Site
 from facility.errors import DecodeError, StoreError
 from facility.readings import Sample
 from facility.wire import Batch, decode, parse_topic, readings_topic, status_topic
+from rules.baselines import Baselines, save_hours
 from rules.channels import Channel
 from rules.commands import Commands
 from rules.compiled import Rulebook
@@ -37,6 +38,7 @@ from rules.engine import OLD_MS, Engine
 from rules.gateways import Gateways
 from rules.notify import Routing
 from rules.outbox import Outbox
+from rules.readback import History, ReadBack
 from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
@@ -45,13 +47,8 @@ from rules.transitions import Key
 
 log = logging.getLogger(__name__)
 
-History = Callable[[int, int], AsyncIterator[Sample]]
-"""The store's samples of [start, end), oldest first; ms UTC."""
-
 WARM_MS = 15 * 60_000
 """At least this much of the past fills the engine's windows at start."""
-CATCH_UP = 1.5
-"""Seconds that ingest is given to store what was on its way when the rules (re)started, or lost a batch."""
 TICK = 0.1
 TICK_LAG_MS = 200
 """The engine's time runs this much behind the clock: readings travel that long."""
@@ -66,9 +63,6 @@ MAX_JUDGEMENTS = 50_000
 """Judgements that wait for a database that is away; beyond that, batches wait on the bus and gaps are read back."""
 MAX_WAITING = 50_000
 """Batches that wait to be judged."""
-HISTORY_TRIES = 3
-YIELD_EVERY = 200
-"""Stored samples after which everything else gets its turn."""
 
 
 @dataclass
@@ -101,8 +95,8 @@ class Rules:
         self._moved = False
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._gaps: dict[str, tuple[int, int]] = {}
-        self._fillers: dict[str, asyncio.Task[None]] = {}
+        self.readback = ReadBack(self.history, clock=self.clock, counts=self.counts, room=self._room)
+        self.baselines = Baselines(self.site, self.engine, self.rulebook, self.catalog, self.records, self.counts)
 
     def metrics(self) -> dict[str, float]:
         """What happened since the start, and what waits now."""
@@ -137,6 +131,7 @@ class Rules:
                 work.append(asyncio.create_task(self._listen(readings), name="rules: readings"))
                 work.append(asyncio.create_task(self.gateways.listen(statuses), name="rules: gateways"))
                 work.append(asyncio.create_task(self.gateways.watch(TICK_LAG_MS), name="rules: silence"))
+                self.baselines.begin(self.readback, self.clock)
                 self.live.set()
                 done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -145,7 +140,7 @@ class Rules:
             await self._stop(work)
 
     async def _stop(self, work: list[asyncio.Task[None]]) -> None:
-        outbox, rest = work[:1], work[1:] + list(self._fillers.values())
+        outbox, rest = work[:1], work[1:] + self.readback.tasks + self.baselines.tasks
         await _cancel(rest)
         await self._write()
         await _cancel(outbox)
@@ -157,9 +152,10 @@ class Rules:
     async def _start(self) -> None:
         cursors = await self._cursors()
         self._progress = {name: Progress(name, cursors.get(name)) for name in self.site.gateways}
+        await self.baselines.load(self.clock.ms())
         await self._take_up()
         if cursors:
-            await self.clock.sleep(CATCH_UP)
+            await self.readback.settled()
         await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
         await self._write()
         await self._announce(settled_before=self.clock.ms())
@@ -208,31 +204,12 @@ class Rules:
             self._take_sample(self._home.get(sample.asset, self.site.gateways[0]), sample, historical=True, now=now)
             self.counts["samples_replayed"] += 1
 
-        await self._read_history(start, now + 1, take)
+        await self.readback.read(start, now + 1, take)
 
     @cached_property
     def _home(self) -> dict[str, str]:
         """The gateway that an asset's devices belong to (one of them, where there are several)."""
         return {device.asset: device.gateway for device in self.site.devices}
-
-    async def _read_history(self, start: int, end: int, take: Callable[[Sample], None]) -> None:
-        """Hand over the stored samples; a store that is not there is tried thrice, then done without (and counted)."""
-        number = 0
-        for attempt in range(HISTORY_TRIES):
-            try:
-                async for sample in self.history(start, end):
-                    take(sample)
-                    start = max(start, sample.at)
-                    number += 1
-                    if number % YIELD_EVERY == 0:
-                        await asyncio.sleep(0)
-                    await self._room()
-                return
-            except StoreError as error:
-                self.counts["history_errors"] += 1
-                log.warning("rules can't read history: %s", error)
-            if attempt < HISTORY_TRIES - 1:
-                await self.clock.sleep(1.0)
 
     # readings
 
@@ -308,23 +285,13 @@ class Rules:
 
     def _note_gap(self, gateway: str, start: int, end: int, same_boot: bool) -> None:
         self.counts["gaps"] += same_boot
-        older = self._gaps.get(gateway)
-        self._gaps[gateway] = (min(start, older[0]), max(end, older[1])) if older else (start, end)
-        if (task := self._fillers.get(gateway)) is None or task.done():
-            self._fillers[gateway] = asyncio.create_task(self._fill(gateway), name=f"rules: gap of {gateway}")
 
-    async def _fill(self, gateway: str) -> None:
-        """Read what a gap jumped over from the store, once ingest had time to put it there."""
-        while gateway in self._gaps:
-            await self.clock.sleep(CATCH_UP)
-            start, end = self._gaps.pop(gateway)
+        def take(sample: Sample) -> None:
+            if self._home.get(sample.asset) == gateway:
+                self._take_sample(gateway, sample, historical=True, now=self.clock.ms())
+                self.counts["samples_from_gaps"] += 1
 
-            def take(sample: Sample) -> None:
-                if self._home.get(sample.asset) == gateway:
-                    self._take_sample(gateway, sample, historical=True, now=self.clock.ms())
-                    self.counts["samples_from_gaps"] += 1
-
-            await self._read_history(start, end + 1, take)
+        self.readback.note_gap(gateway, start, end, take)
 
     # time
 
@@ -371,21 +338,28 @@ class Rules:
 
     async def _write_waiting(self) -> bool:
         number = len(self._pending)
-        if not number and not self._moved:
+        hours = self.baselines.take()
+        if not number and not self._moved and not hours:
             return True
         # taken together, without an await in between: the cursors must not be ahead of the judgements
-        batch, cursors = self._pending[:number], [progress.cursor() for progress in self._progress.values()]
+        batch, cursors = self._pending[:number], self._cursors_now()
         self._moved = False
         try:
-            done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors)
+            keep = partial(save_hours, site=self.site.id, hours=hours, now=self.clock.ms())
+            done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors, beside=keep)
         except StoreError as error:
             self._moved = True
             self._database_error(error)
             return False
         del self._pending[:number]
+        self.baselines.written(hours)
         for name in ("opened", "moved", "unchanged", "duplicates", "tickets"):
             self.counts[f"alarms_{name}"] += getattr(done, name)
         return True
+
+    def _cursors_now(self) -> list[Cursor]:
+        """How far the rules are; a gateway that has told nothing has none, for it would call all history unjudged."""
+        return [progress.cursor() for progress in self._progress.values() if progress.at]
 
     def _database_error(self, error: StoreError) -> None:
         self.counts["database_errors"] += 1

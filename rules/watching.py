@@ -11,6 +11,7 @@ from rules.conditions import NORMAL, Event, Phase, State, Timing, due
 from rules.effects import Judgement
 from rules.kinship import Kinship
 from rules.language.frame import Frame, Slot
+from rules.language.trends import seconds_of_readings
 from rules.rule import Rule
 
 NEVER = 1 << 62
@@ -173,7 +174,7 @@ def _period(item: CompiledRule) -> int:
     """How often (ms) ticks look at a rule: a sixtieth of its shortest window, at least every second; 0 for never."""
     if not item.is_timed:
         return 0
-    spans = [seconds for expression in item.expressions for _, seconds in expression.windows]
+    spans = [seconds_of_readings(*window) for expression in item.expressions for window in expression.windows]
     return max(1000, round(min(spans, default=HOURS_SECONDS) * 1000 / 60))
 
 

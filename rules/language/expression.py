@@ -13,6 +13,7 @@ fail:
     stale(x), bad(x)                 the quality of a point
     rated('current', 10)             a rated value of the asset, with a default
     pump[n].fault                    in a rule that is made once for each index
+    p95_of_hour(x, '14d')            what is usual at this hour; slope and days_to say where a value is heading
     upstream('power', not ats.src1_ok) >= 1    how many related assets of a class: upstream, members, nearby
 
 `delta` and `rate` of a counter count on over a reset; `rate` is per second.

@@ -7,12 +7,16 @@ kind fixes, and when no good reading has come for so long that a live device wou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from facility.points import Kind, Point
 from facility.presence import HEARTBEAT_MS
 from facility.readings import Quality, Value
 from rules.language.relation import Relation
+from rules.language.summaries import HOUR_MS, Hours
+from rules.language.trends import TRENDS
 from rules.language.windowkinds import WindowKind, make_window
 from rules.language.windows import Window
 
@@ -59,12 +63,11 @@ class Slot:
 
 
 class Feed:
-    """One window and the expression that fills it."""
+    """What takes the values of a series, and the expression that gives them."""
 
-    __slots__ = ("push", "read", "window")
+    __slots__ = ("push", "read")
 
-    def __init__(self, window: Window, read: Callable[[], float | None]) -> None:
-        self.window = window
+    def __init__(self, window: Window | Hours, read: Callable[[], float | None]) -> None:
         self.push = window.push
         self.read = read
 
@@ -72,14 +75,19 @@ class Feed:
 class Frame:
     """Slots and windows of one asset. `now` (ms) is the instant that windows are asked for; the engine sets it.
 
+    `hours`: the summaries behind its baselines and trends, by the text of the series. `zone`: where it is.
     `relatives` gives the frames of the assets that a relation asks; the engine sets it before rules are bound.
     """
 
-    def __init__(self, points: Mapping[str, Point], rated: Mapping[str, float]) -> None:
+    def __init__(
+        self, points: Mapping[str, Point], rated: Mapping[str, float], *, zone: ZoneInfo = ZoneInfo("UTC")
+    ) -> None:
         self._points = points
-        self._windows: dict[tuple[WindowKind, str], Feed] = {}
+        self._windows: dict[tuple[WindowKind, str], Window] = {}
         self._next_expiry = 0
         self._hushed: dict[Slot, tuple[int, Any]] = {}
+        self.hours: dict[str, Hours] = {}
+        self.zone = zone
         self.rated = rated
         self.relatives: Callable[[Relation], Sequence[Frame]] = lambda _: ()
         self.slots: dict[str, Slot] = {}
@@ -99,11 +107,24 @@ class Frame:
         key = (kind, source)
         if key not in self._windows:
             slots = [self.slot(point) for point in points]
-            counter = len(slots) == 1 and slots[0].point.kind is Kind.COUNTER and slots[0].point.key == source
-            self._windows[key] = Feed(make_window(kind, counter=counter), read)
-            for slot in slots:
-                slot.feeds[self._windows[key]] = None
-        return self._windows[key].window
+            if kind.function in TRENDS:
+                self._windows[key] = TRENDS[kind.function](kind, self._summed(kind, source, slots, read), self.zone)
+            else:
+                counter = len(slots) == 1 and slots[0].point.kind is Kind.COUNTER and slots[0].point.key == source
+                self._windows[key] = window = make_window(kind, counter=counter)
+                _feed(slots, Feed(window, read))
+        return self._windows[key]
+
+    def _summed(self, kind: WindowKind, source: str, slots: Sequence[Slot], read: Callable[[], float | None]) -> Hours:
+        """The hourly summaries of a series, one for all that ask for it, as long as the longest of them wants."""
+        hours = self.hours.get(source)
+        if hours is None:
+            ahead = datetime(2024, 1, 1, tzinfo=self.zone).utcoffset() or timedelta()
+            offset = -round(ahead.total_seconds() * 1000) % HOUR_MS
+            hours = self.hours[source] = Hours(kind.length, offset=offset, hold=min(slot.limit for slot in slots))
+            _feed(slots, Feed(hours, read))
+        hours.keep = max(hours.keep, kind.length)
+        return hours
 
     def fed(self, at: int, slots: Iterable[Slot]) -> None:
         """Pass the new values of these slots on to their windows, to each window once."""
@@ -170,3 +191,8 @@ class Frame:
         if expired:
             self.fed(at, expired)
         return expired
+
+
+def _feed(slots: Iterable[Slot], feed: Feed) -> None:
+    for slot in slots:
+        slot.feeds[feed] = None

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from facility.errors import StoreError, TransitionError
 from facility.settings import RecordsSettings
 from rules import schema
+from rules.baselines import KEPT_MS, SeriesHour, load_hours, save_hours
 from rules.commands import Commands
+from rules.language.summaries import Hour
 from rules.records import Records, open_records
 from rules.rows import Cursor, NotFoundError
 from rules.rule_texts import note_versions, versions
@@ -190,6 +193,18 @@ async def test_journals_can_only_grow(records: Records, table: schema.Table) -> 
     async with records.reading() as connection:
         query = select(func.count()).select_from(table).where(table.c.actor == "nobody")
         assert (await connection.execute(query)).scalar() == 0
+
+
+async def test_hours_of_a_series_are_written_with_the_judgements_and_thrown_away_when_old(records: Records) -> None:
+    now = KEPT_MS + 10_000
+    old, young = Hour(9_000, 0, 0.0, 0.0, 0.0), Hour(20_000, 500, 1.5, 1.0, 2.0, (1.0, 2.0))
+    for hours in ([old], [young], [young._replace(mean=1.25)]):
+        rows = [SeriesHour("P-01", "flow", hour) for hour in hours]
+        beside = partial(save_hours, site="s1", hours=rows, now=now)
+        await records.apply([], ROUTING, 1000, beside=beside)
+    assert await load_hours(records, "s1", 0) == {("P-01", "flow"): [young._replace(mean=1.25)]}
+    assert await load_hours(records, "s1", 20_001) == {}
+    assert await load_hours(records, "other", 0) == {}
 
 
 async def test_cursors_are_written_with_the_judgements(records: Records) -> None:

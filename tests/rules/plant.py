@@ -79,14 +79,14 @@ class Store:
         self.asked: list[tuple[int, int]] = []
         self.fault: Callable[[], Exception | None] = lambda: None
 
-    async def history(self, start: int, end: int) -> AsyncIterator[Sample]:
+    async def history(self, start: int, end: int, *, assets: Sequence[str] = ()) -> AsyncIterator[Sample]:
         """As ReadingStore.samples."""
         self.asked.append((start, end))
         error = self.fault()
         if error:
             raise error
         for sample in sorted(self.samples, key=lambda item: item.at):
-            if start <= sample.at < end:
+            if start <= sample.at < end and (not assets or sample.asset in assets):
                 yield sample
 
 

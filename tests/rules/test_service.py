@@ -15,7 +15,7 @@ from facility.bus import MemoryBus
 from facility.errors import StoreError
 from facility.settings import RecordsSettings
 from facility.wire import readings_topic
-from rules import schema, service
+from rules import readback, schema, service
 from rules.commands import Commands
 from rules.records import Applied, Records, open_records
 from rules.rows import AlarmRow
@@ -35,7 +35,7 @@ async def hook() -> AsyncIterator[Hook]:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stores of these tests have everything at once."""
-    monkeypatch.setattr(service, "CATCH_UP", 0.0)
+    monkeypatch.setattr(readback, "CATCH_UP", 0.0)
     monkeypatch.setattr(service, "HOUSEKEEPING", 0.02)
 
 
@@ -224,7 +224,7 @@ async def test_judgements_wait_for_a_database_that_is_away(
 async def test_a_store_that_is_away_at_the_start_does_not_keep_the_rules_from_work(
     records: Records, tmp_path: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "HISTORY_TRIES", 1)
+    monkeypatch.setattr(readback, "TRIES", 1)
     bus, store = MemoryBus(), Store()
     store.fault = lambda: StoreError("influxdb", "gone")
     async with at_work(a_site(tmp_path, hook.url), records, bus=bus, store=store) as rules:
@@ -279,12 +279,12 @@ import asyncio, sys
 from pathlib import Path
 from facility.bus import MemoryBus
 from facility.settings import RecordsSettings
-from rules import schema, service
+from rules import readback, schema, service
 from rules.records import open_records
 from tests.rules.plant import CLOCK, LIFTS, Line, Store, a_sample, a_site, at_work
 
 async def main(folder, url, start, pace):
-    service.CATCH_UP = 0.0
+    readback.CATCH_UP = 0.0
     bus, store = MemoryBus(), Store()
     async with open_records(RecordsSettings(path="records.sqlite"), Path(folder)) as records:
         async with at_work(a_site(Path(folder), url), records, bus=bus, store=store):

@@ -13,7 +13,7 @@ from facility.bus import MemoryBus
 from facility.config import Site
 from facility.points import Label
 from facility.wire import DeviceStatus, Status, encode, status_topic
-from rules import service
+from rules import readback
 from rules.compiled import Rulebook
 from rules.records import Records
 from rules.rows import AlarmRow
@@ -25,7 +25,7 @@ from tests.services.waiting import until
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "CATCH_UP", 0.0)
+    monkeypatch.setattr(readback, "CATCH_UP", 0.0)
 
 
 def watched(folder: Path, url: str = "") -> Site:

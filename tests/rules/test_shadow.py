@@ -12,7 +12,7 @@ from sqlalchemy import select
 from facility.bus import MemoryBus
 from facility.catalog import load_catalog
 from facility.errors import ConfigError, TransitionError
-from rules import service
+from rules import readback, service
 from rules.commands import Commands
 from rules.compiled import CompiledRule
 from rules.records import Records
@@ -47,7 +47,7 @@ async def hook() -> AsyncIterator[Hook]:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "CATCH_UP", 0.0)
+    monkeypatch.setattr(readback, "CATCH_UP", 0.0)
     monkeypatch.setattr(service, "HOUSEKEEPING", 0.02)
 
 

@@ -142,10 +142,13 @@ def test_params_are_those_that_the_models_read() -> None:
             assert (owner, name) in declared
 
 
-def test_a_class_without_a_pack_has_no_rules_and_nobody_minds(more: tuple[Site, Catalog]) -> None:
-    book = load_rulebook(*more)
-    assert not book.by_asset.get("CH-01")
-    assert book.by_asset["AC-01"]
+def test_every_asset_is_judged_by_the_pack_of_its_class(more: tuple[Site, Catalog]) -> None:
+    site, catalog = more
+    by_asset = load_rulebook(site, catalog).by_asset
+    simulated = [name for name, asset in site.assets.items() if asset.asset_class != "gateway"]
+    assert simulated
+    for name in simulated:
+        assert {item.rule.asset_class for item in by_asset[name]} == {site.assets[name].asset_class}
 
 
 @pytest.mark.slow
