@@ -233,8 +233,8 @@ class Unit:
             points = [register.point for block in bad for register in block.read.registers]
             more = f" and {len(points) - SHOWN} more" if len(points) > SHOWN else ""
             error = f"no value for {', '.join(points[:SHOWN])}{more}: {bad[0].error}"
-            return DeviceStatus(State.FAILING, error, self._learnt())
-        return DeviceStatus(self.health.state, self.health.error, self._learnt())
+            return DeviceStatus(State.FAILING, error, self._learnt(), self.meter.share)
+        return DeviceStatus(self.health.state, self.health.error, self._learnt(), self.meter.share)
 
     def _learnt(self) -> str:
         if not self.lessons:

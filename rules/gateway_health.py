@@ -16,13 +16,15 @@ SHEDDING_MS = 600_000
 """How long after the last reading was given up a gateway counts as shedding."""
 MAX_TEXT = 200
 """Characters of the trouble, of the failed commands, and of the list of devices that are down."""
+RELIABLE = 80
+"""Per cent of its requests that a device answers at least; one that answers fewer is trouble, though it is there."""
 MAX_NUMBER = 2**53
 
 ONLINE = "gw.online"
 POINTS = (
     ONLINE, "gw.storage_ok", "gw.shedding", "gw.problem", "gw.spool_used", "gw.spool_batches", "gw.shed", "gw.sent",
-    "gw.devices_up", "gw.devices_failing", "gw.devices_down", "gw.down", "gw.clock_offset",
-    "gw.command_ok", "gw.command_problem",
+    "gw.devices_up", "gw.devices_failing", "gw.devices_down", "gw.down", "gw.devices_unreliable", "gw.unreliable",
+    "gw.clock_offset", "gw.command_ok", "gw.command_problem",
 )  # fmt: skip
 """The points of the class gateway that a status gives."""
 
@@ -100,6 +102,7 @@ class _Gateway:
 
     def _values(self, status: Status, now: int, *, retained: bool) -> dict[str, Value]:
         states = [device.state for device in status.devices.values()]
+        weak = [f"{name} {one.answered} %" for name, one in status.devices.items() if one.answered < RELIABLE]
         values: dict[str, Value] = {
             ONLINE: True,
             "gw.storage_ok": status.storage_ok,
@@ -114,6 +117,8 @@ class _Gateway:
             "gw.devices_failing": states.count("failing"),
             "gw.devices_down": states.count("down"),
             "gw.down": _short(", ".join(name for name, device in status.devices.items() if device.state == "down")),
+            "gw.devices_unreliable": len(weak),
+            "gw.unreliable": _short(", ".join(weak)),
         }
         if status.spool_limit > 0:
             used = max(0, min(status.spool_bytes, 2 * status.spool_limit))

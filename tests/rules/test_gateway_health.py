@@ -47,7 +47,11 @@ def test_the_class_has_every_point_and_no_other() -> None:
 
 
 def test_a_status_gives_every_point() -> None:
-    devices = {"lift-1": DeviceStatus("up"), "meter-1": DeviceStatus("down", "timeout"), "ats": DeviceStatus("failing")}
+    devices = {
+        "lift-1": DeviceStatus("up", answered=80),
+        "meter-1": DeviceStatus("down", "timeout"),
+        "ats": DeviceStatus("failing", answered=75),
+    }
     status = a_status(
         at=T0 - 250, devices=devices, sent=20, spool_batches=3, spool_bytes=855, shed=0, problem="nearly full"
     )
@@ -59,7 +63,8 @@ def test_a_status_gives_every_point() -> None:
             "gw.online": True, "gw.storage_ok": True, "gw.shedding": False, "gw.problem": "nearly full",
             "gw.spool_batches": 3, "gw.shed": 0, "gw.sent": 20, "gw.devices_up": 1, "gw.devices_failing": 1,
             "gw.command_ok": True, "gw.command_problem": "",
-            "gw.devices_down": 1, "gw.down": "meter-1", "gw.spool_used": 85.5, "gw.clock_offset": -250,
+            "gw.devices_down": 1, "gw.down": "meter-1", "gw.devices_unreliable": 1, "gw.unreliable": "ats 75 %",
+            "gw.spool_used": 85.5, "gw.clock_offset": -250,
         },
     )  # fmt: skip
 

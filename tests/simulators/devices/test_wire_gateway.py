@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 FAULTS = {name: fault for name, fault in repertoire().faults_of(On.DEVICE).items() if name in wire.FAULTS}
 FAULTY, BESIDE, APART = "EL-01-gw", "EL-02-gw", "EL-03-gw"
 """One with the fault, one behind the same listener, one with its own."""
+CHANCE = {"drop": {"gateway.device_down"}, "duplicate_unit": {"gateway.device_down"}}
+"""Alarms that may come or not: whether so many polls fail in a row that the device seems down is chance."""
 
 
 def shared(site: Site) -> Site:
@@ -51,6 +53,7 @@ async def test_what_it_raises_and_what_it_leaves_alone(demo: tuple[Site, Catalog
         after = stage.gateway.counters()
 
         raised = [(item.rule, item.severity, item.seconds) for item in stage.raised if item.asset == "gw-1"]
+        raised = [item for item in raised if item[0] not in CHANCE.get(name, ())]
         assert [rule for rule, _, _ in raised] == [item.rule for item in expected]
         for (_, severity, at), item in zip(raised, expected, strict=True):
             assert item.of == GATEWAY
