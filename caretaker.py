@@ -26,6 +26,7 @@ import gateway.profile_cli
 import rules.cli
 import simulators.cli
 import simulators.replay.cli
+from caretaker_backtest import backtest
 from caretaker_demo import DEMO_SITE, Demo, Options, conclude, open_demo, play, scenario_file
 from caretaker_reload import reload as apply_changes
 from caretaker_roles import ROLES, House, check_roles, open_house
@@ -239,6 +240,7 @@ app.add_typer(gateway.import_cli.app, name="import", help="Bring devices in from
 app.add_typer(api.cli.user_app, name="user", help="People who may log in.")
 app.add_typer(api.cli.token_app, name="token", help="Tokens for programs.")
 app.add_typer(gateway.profile_cli.app, name="profile", help="Device profiles.")
+rules.cli.app.command("backtest")(backtest)
 app.add_typer(rules.cli.app, name="rules", help="Rules, tried before they go live.")
 app.add_typer(dashboards.cli.app, name="dashboards", help="Grafana boards as code.")
 

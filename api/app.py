@@ -17,6 +17,7 @@ from api import (
     problems,
     readings,
     rule_trials,
+    samples,
     session,
     simulation,
     stream,
@@ -63,7 +64,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, wide, alarms, tickets, commands, gateways, rule_trials, stream):
+    for module in (session, assets, readings, wide, samples, alarms, tickets, commands, gateways, rule_trials, stream):
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")

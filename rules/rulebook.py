@@ -139,16 +139,16 @@ def _given(device: Device, profile: Profile, points: Iterable[str]) -> Iterator[
             yield key
 
 
-def read_rules(folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset] | None) -> list[Definition]:
-    """The rules of the folders' files, later folders over earlier ones; ConfigError with every problem.
+def read_rules(places: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset] | None) -> list[Definition]:
+    """The rules of folders or single files, later ones over earlier ones; ConfigError with every problem.
 
     `assets` None: they are not known (their file is wrong itself), so that no rule is blamed for naming one.
     """
     problems: list[Problem] = []
     found: dict[str, Definition] = {}
-    for folder in folders:
+    for place in places:
         here: dict[str, str] = {}
-        for path in files(folder):
+        for path in [place] if place.is_file() else files(place):
             try:
                 document = load(path)
             except ConfigError as error:
