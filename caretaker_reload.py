@@ -125,7 +125,7 @@ def _judging(rulebook: Rulebook) -> object:
     """The rules as they judge; that a rule stands on another line of its file changes nothing."""
     by_asset = rulebook.by_asset.items()
     rules = {asset: [(item.rule.id, replace(item.rule, origin="")) for item in items] for asset, items in by_asset}
-    return rules, rulebook.time_zone
+    return rules, rulebook.time_zone, rulebook.holidays
 
 
 def _other_kinds(old: Catalog, new: Catalog) -> list[str]:

@@ -12,6 +12,7 @@ from api import (
     alarms,
     assets,
     commands,
+    faults,
     gateways,
     health,
     problems,
@@ -64,7 +65,9 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, wide, samples, alarms, tickets, commands, gateways, rule_trials, stream):
+    for module in (
+        session, assets, readings, wide, samples, alarms, tickets, commands, faults, gateways, rule_trials, stream,
+    ):  # fmt: skip
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from facility.catalog import Catalog, read_catalog
 from facility.classfile import Labels
 from facility.devicefile import DevicesFile, check_devices, devices_of
 from facility.errors import ConfigError, Problem
+from facility.holidays import read_span
 from facility.names import check_ids
 from facility.points import Label
 from facility.settings import ChannelSettings, RouteSettings, Settings, weak_secrets
@@ -27,7 +29,7 @@ _ID = r"^[A-Za-z0-9_-]{1,64}$"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A whole site as its folder describes it. `folder` is where relative paths start."""
+    """A whole site as its folder describes it. `folder` is where relative paths start; `holidays` are local days."""
 
     id: str
     label: Label
@@ -41,6 +43,7 @@ class Site:
     settings: Settings
     channels: tuple[ChannelSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
+    holidays: frozenset[date] = frozenset()
 
     def devices_of(self, gateway: str) -> tuple[Device, ...]:
         """The devices that a gateway talks to."""
@@ -61,6 +64,9 @@ class _SiteFile(Settings):
     site: str = Field(pattern=_ID)
     labels: Labels
     time_zone: str = "Asia/Shanghai"
+    holidays: list[str] = Field(
+        default=[], max_length=500, description="local dates (2026-01-01) and spans of them (2026-10-01..2026-10-07)"
+    )
     languages: list[Literal["zh", "en"]] = Field(default=["zh", "en"], min_length=1)
     gateways: list[str] = Field(min_length=1)
     locations: list[_Location] = []
@@ -159,6 +165,7 @@ def _site(folder: Path, site: _SiteFile, assets: _AssetsFile, devices: DevicesFi
         settings=settings,
         channels=tuple(people.channels),
         routes=tuple(people.routes),
+        holidays=frozenset(day for text in site.holidays for day in read_span(text)),
     )
 
 
@@ -203,6 +210,11 @@ def _check_site(document: Document, site: _SiteFile) -> Iterator[Problem]:
         ZoneInfo(site.time_zone)
     except (KeyError, ValueError, OSError):
         yield document.problem(("time_zone",), f"{site.time_zone!r} is no time zone, such as Asia/Shanghai")
+    for number, text in enumerate(site.holidays):
+        try:
+            read_span(text)
+        except ValueError as error:
+            yield document.problem(("holidays", number), str(error), offset=0)
     for place, why in weak_secrets(site):
         yield document.problem(tuple(place.split(".")), why)
 

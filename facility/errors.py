@@ -11,16 +11,18 @@ class Problem:
     """One thing wrong in a configuration: where it is and what to do.
 
     `file` is the path as the user gave it, `line` is 1-based (0 if unknown), `path` is the place
-    inside the document (`devices[2].profile`).
+    inside the document (`devices[2].profile`). `column` is 1-based in characters, 0 where the line says enough.
     """
 
     file: str
     line: int
     path: str
     message: str
+    column: int = 0
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
+        where = f"{where}:{self.column}" if self.line and self.column else where
         return f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
 
 

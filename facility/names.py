@@ -15,15 +15,21 @@ SHOWN = 12
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """`there is no <what> <name>`, with the nearest known names, or else the first known ones."""
+    names = list(dict.fromkeys(known))
+    near = nearest(name, names)
+    if near:
+        return f"there is no {what} {name!r}{near}"
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"there is no {what} {name!r}; known: {', '.join(names[:SHOWN]) or 'none'}{more}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean <the nearest known names>?`, or nothing where none is near."""
     folded: dict[str, str] = {}
     for item in known:
         folded.setdefault(item.lower(), item)
     near = [folded[key] for key in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)]
-    if near:
-        return f"there is no {what} {name!r}; did you mean {', '.join(near)}?"
-    names = list(folded.values())
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"there is no {what} {name!r}; known: {', '.join(names[:SHOWN]) or 'none'}{more}"
+    return f"; did you mean {', '.join(near)}?" if near else ""
 
 
 def check_ids(document: Document, place: str, names: Sequence[str]) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facility.errors import ConfigError, Problem
+from facility.yamlplace import Scalar
 
 MAX_FILE = 2_000_000
 """Bytes of one configuration file."""
@@ -54,11 +55,12 @@ M = TypeVar("M", bound=Strict)
 
 @dataclass
 class Document:
-    """A parsed file: its data and the line of each place in it."""
+    """A parsed file: its data, the line of each place in it, and where the text of each scalar stands."""
 
     file: str
     data: object
     lines: dict[Path_, int] = field(default_factory=dict)
+    scalars: dict[Path_, Scalar] = field(default_factory=dict)
 
     def line(self, path: Path_) -> int:
         """The line of a place, or of the nearest place around it."""
@@ -66,9 +68,13 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def problem(self, path: Path_, message: str) -> Problem:
-        """A problem at a place of this file."""
-        return Problem(self.file, self.line(path), _dotted(path), message)
+    def problem(self, path: Path_, message: str, *, offset: int | None = None) -> Problem:
+        """A problem at a place of this file, or at the character `offset` (from 0) of the text that stands there."""
+        scalar = self.scalars.get(path)
+        if offset is None or scalar is None:
+            return Problem(self.file, self.line(path), _dotted(path), message)
+        line, column = scalar.place(offset)
+        return Problem(self.file, line, _dotted(path), message, column)
 
     def parse(self, model: type[M]) -> M:
         """The data as a strict model; ConfigError with every problem at once."""
@@ -141,7 +147,7 @@ def load(path: Path, *, name: str = "", env: Mapping[str, str] | None = None) ->
     except yaml.YAMLError as error:
         raise ConfigError([Problem(document.file, 0, "", f"YAML: {error}")]) from error
     if node is not None:
-        reader = _Reader(document, env)
+        reader = _Reader(document, text, env)
         document.data = reader.read(node, ())
         if reader.problems:
             raise ConfigError(reader.problems)
@@ -155,8 +161,9 @@ def files(folder: Path) -> Iterator[Path]:
 
 
 class _Reader:
-    def __init__(self, document: Document, env: Mapping[str, str] | None) -> None:
+    def __init__(self, document: Document, text: str, env: Mapping[str, str] | None) -> None:
         self.document = document
+        self.text = text
         self.env = env
         self.problems: list[Problem] = []
         self._open: set[int] = set()
@@ -166,6 +173,7 @@ class _Reader:
         if node.tag not in _TAGS:
             self.problems.append(self.document.problem(path, f"the tag {node.tag!r} is not known here"))
         if isinstance(node, yaml.ScalarNode):
+            self.document.scalars[path] = Scalar.of(node, self.text)
             return self._scalar(node, path)
         if len(path) > MAX_DEPTH:
             self.problems.append(self.document.problem(path, f"is nested deeper than {MAX_DEPTH} levels"))
@@ -193,6 +201,7 @@ class _Reader:
             result[key] = self.read(value_node, place)
             self.document.lines[place] = key_node.start_mark.line + 1
         self.document.lines.pop((*path, "?"), None)
+        self.document.scalars.pop((*path, "?"), None)
         return result
 
     def _scalar(self, node: yaml.ScalarNode, path: Path_) -> object:

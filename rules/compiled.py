@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from rules.kinship import Kinship
 from rules.language.expression import Compiled
@@ -48,6 +49,11 @@ class CompiledRule:
         return bool(self.rule.schedule) or any(item.is_timed for item in self.expressions)
 
     @property
+    def cost(self) -> float:
+        """What it costs, see language/cost.py."""
+        return sum(item.cost for item in self.expressions)
+
+    @property
     def longest_window(self) -> float:
         """Seconds of history that its windows want."""
         windows = (window for item in self.expressions for window in item.windows)
@@ -65,7 +71,7 @@ class Unused:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files.
+    """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files; `holidays`: local days.
 
     `kinship` says which assets a relation asks; by default none.
     """
@@ -73,6 +79,7 @@ class Rulebook:
     by_asset: Mapping[str, tuple[CompiledRule, ...]]
     unused: tuple[Unused, ...] = ()
     time_zone: str = "UTC"
+    holidays: frozenset[date] = frozenset()
     kinship: Kinship = Kinship({})  # noqa: RUF009 - never changed
     rules: tuple[Rule, ...] = field(init=False)
 

@@ -38,12 +38,14 @@ from rules.effects import Judgement, Seen
 from rules.language.frame import Frame, Slot
 from rules.language.relation import Relation
 from rules.language.summaries import Hours
-from rules.watching import NEVER, Runner, Verdicts, Watch, link
+from rules.watching import NEVER, Calendar, Runner, Verdicts, Watch, link
 
 FUTURE_MS = 300_000
 """A sample further ahead of the newest tick is not believed: it makes its points bad now, and shuts out nothing."""
 OLD_MS = 300_000
 """History older than this pages nobody."""
+SHOWN_FAULTS = 20
+"""Rules whose faults (divisions by zero, overflows) are shown one by one."""
 REPLAY_MS = 5_000
 """How long after the last historical sample of an asset its delays wait for more of them."""
 
@@ -78,11 +80,11 @@ class Engine:
         self._ticked = 0
         self._settled: set[Runner] = set()
         self._next_hour = 0
-        zone = ZoneInfo(rules.time_zone)
-        frames = _frames(rules, assets, catalog, zone)
+        calendar = Calendar(ZoneInfo(rules.time_zone), rules.holidays)
+        frames = _frames(rules, assets, catalog, calendar.zone)
         # a watch counts the points of its frame, and rules of other assets put theirs there too: all are bound first
         bound = {
-            name: [Runner(item, frames[name], order=order, zone=zone) for order, item in enumerate(items)]
+            name: [Runner(item, frames[name], order=order, calendar=calendar) for order, item in enumerate(items)]
             for name, items in rules.by_asset.items()
         }
         self._watches = {name: Watch(name, frames[name], runners) for name, runners in bound.items()}
@@ -96,7 +98,23 @@ class Engine:
     @property
     def faults(self) -> int:
         """How often an expression had no finite answer (a division by zero, an overflow)."""
-        return sum(watch.frame.faults for watch in self._watches.values())
+        return self.faults_by_rule().total()
+
+    def faults_by_rule(self) -> Counter[str]:
+        """The same by rule id, over all assets."""
+        found: Counter[str] = Counter()
+        for watch in self._watches.values():
+            found.update({rule: tally.count for rule, tally in watch.frame.tallies.items() if tally.count})
+        return found
+
+    def metrics(self) -> dict[str, float]:
+        """Its counts and faults, and those of the rules that have the most, for /metrics (`rule_faults:<rule>`)."""
+        faults = self.faults_by_rule()
+        return {
+            **{f"engine_{name}": float(number) for name, number in self.counts.items()},
+            **{f"rule_faults:{rule}": float(number) for rule, number in faults.most_common(SHOWN_FAULTS)},
+            "engine_faults": float(faults.total()),
+        }
 
     @property
     def summaries(self) -> Iterator[tuple[str, str, Hours]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from facility.points import Label
+from rules.schedule import Hours
 
 
 class Severity(IntEnum):
@@ -32,7 +33,8 @@ class Rule:
 
     While `suppress` is true the plant itself keeps the alarm quiet: it is judged, listed, and told when that ends.
     `index` is n of a rule written over `[n]` points, else 0: the rulebook expands such a rule per index.
-    `clear` empty: the alarm clears when `when` is false. `schedule`: local hours ((from, to) minutes of the day).
+    `clear` empty: the alarm clears when `when` is false. `schedule`: the local hours in which it holds,
+    always if empty.
     `origin` is file:line, for people; `text` and `version` as rules/versions.py gives them.
     `shadow`: what it raises reaches nobody; `shadow_of` is the live rule that it is to replace, if there is one.
     """
@@ -52,7 +54,7 @@ class Rule:
     latch: bool = False
     shelvable: bool = True
     index: int = 0
-    schedule: tuple[tuple[int, int], ...] = ()
+    schedule: tuple[Hours, ...] = ()
     assets: frozenset[str] = frozenset()
     shadow: bool = False
     shadow_of: str = ""

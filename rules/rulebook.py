@@ -8,7 +8,7 @@ rated values that it has no default for; one that runs nowhere is listed in `Rul
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,21 +19,23 @@ from facility.catalog import Catalog
 from facility.classfile import AssetClass, Labels
 from facility.config import Site
 from facility.errors import ConfigError, Problem
+from facility.names import nearest
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
 from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.kinship import Kinship
-from rules.language.expression import INDEXED, compile_expression
+from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.rule import Raises, Rule, Severity
+from rules.schedule import Hours, parse_hours
+from rules.soundness import flaws
 from rules.versions import stamped
 
 PACKS = Path(__file__).parent / "packs"
 MAX_DELAY = 7 * 86_400.0
 SHADOW = ".shadow"
 """What the id of a shadow rule ends with that was written under the id of the live one."""
-_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 
 class _Rule(Strict):
@@ -50,7 +52,7 @@ class _Rule(Strict):
     raises: Raises | None = None
     latch: bool = False
     shelvable: bool | None = None
-    schedule: list[str] = []
+    schedule: list[str] = Field(default=[], max_length=50)
     assets: list[str] = []
     disable: bool = False
     shadow: bool = False
@@ -91,9 +93,11 @@ class Definition:
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
-    definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
+    kept = site.settings.readings.retention_days
+    definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets, kept_days=kept)
     points = mapped_points(site, catalog)
-    return assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
+    book = assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
+    return replace(book, holidays=site.holidays)
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
@@ -139,10 +143,13 @@ def _given(device: Device, profile: Profile, points: Iterable[str]) -> Iterator[
             yield key
 
 
-def read_rules(places: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset] | None) -> list[Definition]:
+def read_rules(
+    places: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset] | None, kept_days: int | None = None
+) -> list[Definition]:
     """The rules of folders or single files, later ones over earlier ones; ConfigError with every problem.
 
     `assets` None: they are not known (their file is wrong itself), so that no rule is blamed for naming one.
+    `kept_days`: how long readings are kept; no window reaches further back.
     """
     problems: list[Problem] = []
     found: dict[str, Definition] = {}
@@ -157,7 +164,7 @@ def read_rules(places: Iterable[Path], catalog: Catalog, *, assets: Mapping[str,
             pack, wrong = document.read(_Pack)
             problems += wrong
             if pack:
-                _merge(_Reader(document, catalog, assets, problems), pack, here, found)
+                _merge(_Reader(document, catalog, assets, problems, kept_days), pack, here, found)
     if problems:
         raise ConfigError(problems)
     return list(found.values())
@@ -197,16 +204,22 @@ class _Reader:
     """Turns the rules of one file into definitions; what is wrong goes to `problems`."""
 
     def __init__(
-        self, document: Document, catalog: Catalog, assets: Mapping[str, Asset] | None, problems: list[Problem]
+        self,
+        document: Document,
+        catalog: Catalog,
+        assets: Mapping[str, Asset] | None,
+        problems: list[Problem],
+        kept_days: int | None,
     ) -> None:
         self.document = document
         self.catalog = catalog
         self.assets = assets
         self.problems = problems
+        self.kept_days = kept_days
 
-    def wrong(self, place: Path_, message: str) -> None:
-        """Note a problem."""
-        self.problems.append(self.document.problem(place, message))
+    def wrong(self, place: Path_, message: str, *, offset: int = 0) -> None:
+        """Note a problem, at the character `offset` of the text at that place."""
+        self.problems.append(self.document.problem(place, message, offset=offset))
 
     def origin(self, place: Path_) -> str:
         """file:line of a place."""
@@ -223,11 +236,10 @@ class _Reader:
                 self.wrong((*place, "assets"), f"there is no asset {asset!r} of class {asset_class.id}")
         delay = self._seconds((*place, "for"), item.for_)
         clear_delay = self._seconds((*place, "clear_for"), item.clear_for)
-        schedule = tuple(self._hours((*place, "schedule"), text) for text in item.schedule)
+        schedule = self._hours((*place, "schedule"), item.schedule)
         if item.suppress and item.severity == Severity.EMERGENCY:
             self.wrong((*place, "suppress"), "an alarm of life safety (severity 1) is never suppressed")
-        for name in ("when", "clear", "enable", "suppress"):
-            self._expression((*place, name), getattr(item, name) or "", asset_class)
+        self._expressions(place, item, asset_class)
         if len(self.problems) > before or not (item.labels and item.guidance and item.when and item.severity):
             return None
         rule = Rule(
@@ -265,14 +277,32 @@ class _Reader:
             return item
         return item.model_copy(update={"id": item.id + SHADOW, "shadow_of": item.shadow_of or item.id})
 
-    def _expression(self, place: Path_, text: str, asset_class: AssetClass) -> None:
-        if not text and place[-1] != "when":
-            return
+    def _expressions(self, place: Path_, item: _Rule, asset_class: AssetClass) -> None:
+        """Check each expression, then what they make together."""
+        names = ("when", "clear", "enable", "suppress")
+        texts = {name: getattr(item, name) for name in names if getattr(item, name)}
+        found = {name: self._expression((*place, name), text, asset_class) for name, text in texts.items()}
+        when, *others = (found.get(name) for name in names)
+        if item.when == "":
+            self.wrong((*place, "when"), "is empty")
+        if when is not None and None not in found.values():
+            for name, flaw in flaws(when, *others):
+                self.wrong((*place, name), flaw)
+
+    def _expression(self, place: Path_, text: str, asset_class: AssetClass) -> Compiled | None:
         try:
             # index 1 stands for all: every template of a class has it
-            compile_expression(text, asset_class, index=1 if INDEXED.search(text) else 0, classes=self.catalog.classes)
+            index = 1 if INDEXED.search(text) else 0
+            found = compile_expression(text, asset_class, index=index, classes=self.catalog.classes)
         except ExpressionError as error:
-            self.wrong(place, str(error))
+            self.wrong(place, error.message, offset=error.column - 1)
+            return None
+        for function, seconds in found.windows:
+            if self.kept_days is not None and seconds > self.kept_days * 86_400:
+                self.wrong(
+                    place, f"{function} looks {seconds / 86_400:g} days back, readings are kept {self.kept_days}"
+                )
+        return found
 
     def _seconds(self, place: Path_, value: str | float) -> float:
         if isinstance(value, str):
@@ -286,13 +316,14 @@ class _Reader:
             self.wrong(place, "is between 0 and 7d")
         return seconds
 
-    def _hours(self, place: Path_, text: str) -> tuple[int, int]:
-        found = _HOURS.fullmatch(text)
-        if found is None:
-            self.wrong(place, f"{text!r} is no span of hours such as 22:00-06:00")
-            return (0, 0)
-        first, second, third, fourth = (int(part) for part in found.groups())
-        return first * 60 + second, third * 60 + fourth
+    def _hours(self, place: Path_, texts: Sequence[str]) -> tuple[Hours, ...]:
+        found = []
+        for number, text in enumerate(texts):
+            try:
+                found.append(parse_hours(text))
+            except ValueError as error:
+                self.wrong((*place, number), str(error))
+        return tuple(found)
 
 
 def assign(
@@ -333,7 +364,9 @@ def assign(
         if not runs:
             reason = min(lacking, key=len, default=f"no asset of class {rule.asset_class}")
             unused.append(Unused(rule.id, rule.origin, reason))
-    return Rulebook({asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone, kinship)
+    return Rulebook(
+        {asset: tuple(items) for asset, items in by_asset.items()}, tuple(unused), time_zone, kinship=kinship
+    )
 
 
 def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[CompiledRule]:
@@ -353,4 +386,5 @@ def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[
 def _missing(compiled: CompiledRule, asset: Asset, points: frozenset[str], kinship: Kinship) -> list[str]:
     missing = [key for key in compiled.points if key not in points]
     missing += [str(relation) for relation in compiled.relations if not kinship.related(asset.id, relation)]
-    return missing + [f"rated {name!r}" for name in compiled.rated if name not in asset.rated]
+    lacking = [name for name in compiled.rated if name not in asset.rated]
+    return missing + [f"rated {name!r}{nearest(name, asset.rated)}" for name in lacking]

@@ -105,8 +105,7 @@ class Rules:
         tally = self.outbox.tally
         return {
             **{name: float(number) for name, number in self.counts.items()},
-            **{f"engine_{name}": float(number) for name, number in self.engine.counts.items()},
-            "engine_faults": float(self.engine.faults),
+            **self.engine.metrics(),
             "waiting_judgements": float(len(self._pending)),
             "gateways_offline": float(self.gateways.offline),
             "missing_batches": float(sum(progress.missing for progress in self._progress.values())),

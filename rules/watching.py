@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from rules.compiled import CompiledRule
@@ -13,14 +14,23 @@ from rules.kinship import Kinship
 from rules.language.frame import Frame, Slot
 from rules.language.trends import seconds_of_readings
 from rules.rule import Rule
+from rules.schedule import Hours
 
 NEVER = 1 << 62
 MAX_ASKED = 20
 """Points of other assets that a judgement tells as facts."""
 HOURS_SECONDS = 600.0
-"""Rules with hours are looked at as if they had a window of this length: every 10 s."""
+"""Rules with hours, or with `since`, are looked at as if they had a window of this length: every 10 s."""
 
 Truth = Callable[[], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The local time of a site, and its holidays."""
+
+    zone: ZoneInfo
+    holidays: frozenset[date]
 
 
 class Watched:
@@ -43,7 +53,7 @@ class Runner(Watched):
         "suppress", "timing",
     )  # fmt: skip
 
-    def __init__(self, item: CompiledRule, frame: Frame, *, order: int, zone: ZoneInfo) -> None:
+    def __init__(self, item: CompiledRule, frame: Frame, *, order: int, calendar: Calendar) -> None:
         self.rule: Rule = item.rule
         self.order = order
         self.period = _period(item)
@@ -51,11 +61,12 @@ class Runner(Watched):
         self.slots: dict[str, Slot] = {key: frame.slot(key) for key in item.points}
         self.relations = item.relations
         self.asked: dict[str, Slot] = {}
+        frame.blame(item.rule.id)
         self.when: Truth = item.when.bind(frame)
         self.clear: Truth | None = item.clear.bind(frame) if item.clear else None
         self.enable: tuple[Truth, ...] = (item.enable.bind(frame),) if item.enable else ()
         if item.rule.schedule:
-            self.enable += (_hours(item.rule.schedule, frame, zone),)
+            self.enable += (_hours(item.rule.schedule, frame, calendar),)
         self.suppress: Truth | None = item.suppress.bind(frame) if item.suppress else None
         self.inhibited = False
         self.quiet = False
@@ -210,16 +221,16 @@ def _period(item: CompiledRule) -> int:
     """How often (ms) ticks look at a rule: a sixtieth of its shortest window, at least every second; 0 for never."""
     if not item.is_timed:
         return 0
-    spans = [seconds_of_readings(*window) for expression in item.expressions for window in expression.windows]
+    windows = [window for expression in item.expressions for window in expression.windows]
+    spans = [HOURS_SECONDS if name == "since" else seconds_of_readings(name, seconds) for name, seconds in windows]
     return max(1000, round(min(spans, default=HOURS_SECONDS) * 1000 / 60))
 
 
-def _hours(schedule: tuple[tuple[int, int], ...], frame: Frame, zone: ZoneInfo) -> Truth:
-    """Whether the frame's instant lies in the local hours; (1320, 360) goes over midnight."""
+def _hours(schedule: Sequence[Hours], frame: Frame, calendar: Calendar) -> Truth:
+    """Whether the frame's instant lies in the local hours."""
 
     def evaluate() -> bool:
-        local = datetime.fromtimestamp(frame.now / 1000, zone)
-        minute = local.hour * 60 + local.minute
-        return any(begin <= minute < end if begin < end else minute >= begin or minute < end for begin, end in schedule)
+        local = datetime.fromtimestamp(frame.now / 1000, calendar.zone)
+        return any(hours.holds(local, calendar.holidays) for hours in schedule)
 
     return evaluate

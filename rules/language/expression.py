@@ -7,33 +7,42 @@ functions of functions.py. The work is bounded (grammar.py). Types are checked a
 fail:
 
     mode.service == 'inspection'     a code becomes the state's number; an unknown one is an error that lists the codes
+    sys.outlet_pressure < '3 bar'    a number with a unit becomes one in the point's own unit (measures.py)
     avg(p.total, '10m') > 80         windows: avg min max stddev delta rate over numbers, changes over any point
+    percentile(p.total, '1h', 95)    what was not exceeded for 95 % of the time
     count(car.overload, '60s') >= 3  how often a condition became true
     held(sys.flow > 5, '30s')        it has been true for so long
+    since(sys.run) > 600             seconds since it last became true, as far as a day back
+    votes(2, t.a > 80, t.b > 80, t.c > 80)   two of them at least
     stale(x), bad(x)                 the quality of a point
-    rated('current', 10)             a rated value of the asset, with a default
+    rated('current', 10)             a rated value of the asset, with a default; a plain number
     pump[n].fault                    in a rule that is made once for each index
     p95_of_hour(x, '14d')            what is usual at this hour; slope and days_to say where a value is heading
     upstream('power', not ats.src1_ok) >= 1    how many related assets of a class: upstream, members, nearby
 
-`delta` and `rate` of a counter count on over a reset; `rate` is per second.
+`delta` and `rate` of a counter count on over a reset; `rate` is per second. Numbers of different units are neither
+added, subtracted, compared nor put into one min or max; a plain number takes the unit of the other side.
 """
 
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from facility.classfile import AssetClass
+from facility.names import nearest, unknown
 from facility.points import Kind, Point
 from rules.language import relating, terms
+from rules.language.comparing import comparison
+from rules.language.cost import RELATION, window_cost
 from rules.language.frame import Frame
 from rules.language.functions import FUNCTIONS
 from rules.language.generate import function
 from rules.language.grammar import column, parse, part, source, wrong
+from rules.language.logic import Logic, Values, truth
+from rules.language.measures import agreed, calculated
 from rules.language.relation import Relation, Side
 from rules.language.terms import Term, Type
 
@@ -51,6 +60,8 @@ _TYPES = {
 class Compiled:
     """A checked condition. `points` in the order of use; `windows` as (function, seconds), those inside relations
     too; `rated` names it needs; `relations` are its questions to other assets.
+
+    `logic` is what it says (logic.py), `cost` what it costs (cost.py).
     """
 
     text: str
@@ -58,6 +69,8 @@ class Compiled:
     windows: tuple[tuple[str, float], ...]
     rated: tuple[str, ...]
     relations: tuple[Relation, ...]
+    logic: Logic
+    cost: float
     _bind: Callable[[Frame], Callable[[], bool | None]]
 
     @property
@@ -80,6 +93,7 @@ def compile_expression(
     """
     body = parse(text)
     compiler = _Compiler(asset_class, index, classes or {})
+    compiler.cost = sum(isinstance(node, ast.expr) for node in ast.walk(body))
     return compiler.compiled(text, compiler.truth(body))
 
 
@@ -95,18 +109,19 @@ class _Compiler:
         self.windows: dict[tuple[str, float], None] = {}
         self.rated: dict[str, None] = {}
         self.relations: dict[Relation, None] = {}
+        self.cost = 0.0
 
     def compiled(self, text: str, term: Term) -> Compiled:
         """The walked expression, whose whole is `term`."""
         used = (tuple(self.points), tuple(self.windows), tuple(self.rated), tuple(self.relations))
-        return Compiled(text, *used, function(term.emit))
+        return Compiled(text, *used, term.logic or truth(text), self.cost, function(term.emit))
 
     def truth(self, node: ast.expr) -> Term:
         """A node that must be a condition."""
         term = self.term(node)
         if term.type is not Type.TRUTH:
             raise wrong(node, f"{source(node)} is {term.type}, a condition is needed: compare it with something")
-        return term
+        return _said(node, term)
 
     def number(self, node: ast.expr) -> Term:
         """A node that must be a number."""
@@ -123,7 +138,7 @@ class _Compiler:
             case ast.Name() | ast.Attribute() | ast.Subscript():
                 return self._named(node)
             case ast.Compare():
-                return self._comparison(node)
+                return comparison(self, node)
             case ast.BoolOp():
                 return self._junction(node)
             case ast.Call():
@@ -159,76 +174,24 @@ class _Compiler:
         term = self.number(node.operand)
         if isinstance(term.constant, float):
             return terms.constant(-term.constant, column=column(node))
-        return terms.calculation(terms.FUNCTIONS["minus"], [term])
+        return replace(terms.calculation(terms.FUNCTIONS["minus"], [term]), unit=term.unit)
 
     def _binary(self, node: ast.BinOp) -> Term:
-        function = terms.ARITHMETIC.get(type(node.op).__name__)
-        if function is None:
+        name = type(node.op).__name__
+        if name not in terms.ARITHMETIC:
             raise wrong(node, "only + - * / % can stand between numbers")
-        return terms.calculation(function, [self.number(node.left), self.number(node.right)])
+        left, right = self.number(node.left), self.number(node.right)
+        unit = calculated(name, (node.left, left.unit), (node.right, right.unit))
+        return replace(terms.calculation(terms.ARITHMETIC[name], [left, right]), unit=unit)
 
     def _choice(self, node: ast.IfExp) -> Term:
         test, then, otherwise = self.truth(node.test), self.term(node.body), self.term(node.orelse)
         if then.type is not otherwise.type or then.type not in (Type.TRUTH, Type.NUMBER):
             raise wrong(node, "both sides of if/else must be numbers, or both conditions")
-        return terms.choice(test, then, otherwise)
-
-    def _comparison(self, node: ast.Compare) -> Term:
-        parts = []
-        left_node = node.left
-        for operation, right_node in zip(node.ops, node.comparators, strict=True):
-            if isinstance(operation, ast.In | ast.NotIn):
-                part = self._membership(left_node, right_node)
-                parts.append(terms.negation(part) if isinstance(operation, ast.NotIn) else part)
-            else:
-                parts.append(self._compared(type(operation).__name__, left_node, right_node))
-            left_node = right_node
-        return parts[0] if len(parts) == 1 else terms.junction(parts, deciding=False)
-
-    def _compared(self, name: str, left_node: ast.expr, right_node: ast.expr) -> Term:
-        if name not in terms.COMPARISONS:
-            raise wrong(right_node, "compare with == != < <= > >= or in (...)")
-        left, right = self.term(left_node), self.term(right_node)
-        if left.type is Type.CODE:
-            left = self._decoded(left_node, left, right)
-        if right.type is Type.CODE:
-            right = self._decoded(right_node, right, left)
-        kinds = {left.type, right.type}
-        if len(kinds) > 1 and kinds != {Type.STATE, Type.NUMBER}:
-            raise wrong(left_node, f"{left.type} can't be compared with {right.type}")
-        if kinds & {Type.TRUTH, Type.TEXT} and name not in ("Eq", "NotEq"):
-            raise wrong(left_node, f"{left.type} has no order; use == or !=")
-        return relating.compared(name, left, right) or terms.comparison(name, left, right)
-
-    def _membership(self, left_node: ast.expr, right_node: ast.expr) -> Term:
-        if not isinstance(right_node, ast.Tuple) or not right_node.elts:
-            raise wrong(right_node, "`in` needs values in brackets, such as ('a', 'b')")
-        left = self.term(left_node)
-        members = []
-        for node in right_node.elts:
-            member = self._decoded(node, self.term(node), left)
-            if member.constant is None or {left.type, member.type} not in (
-                {left.type}, {Type.STATE, Type.NUMBER},
-            ):  # fmt: skip
-                raise wrong(node, f"{source(node)} is no value that {source(left_node)} can have")
-            members.append(member.constant)
-        return terms.membership(left, members)
-
-    def _decoded(self, node: ast.expr, code: Term, other: Term) -> Term:
-        """A code as the value it stands for at the point it is compared with; any other term as it is."""
-        if code.type is not Type.CODE:
-            return code
-        point = other.point
-        if point is None:
-            raise wrong(node, f"the code {code.constant!r} can only be compared with a point that has states")
-        if point.kind is Kind.TEXT:
-            return Term(Type.TEXT, code.emit, code.column, constant=code.constant)
-        state = point.state(str(code.constant))
-        if state is None:
-            known = ", ".join(repr(item.code) for item in point.states.values()) or "none"
-            raise wrong(node, f"{point.key} has no state {code.constant!r}; its states: {known}")
-        value = bool(state.number) if point.kind is Kind.DISCRETE else float(state.number)
-        return terms.constant(value, column=code.column)
+        if then.type is Type.TRUTH:
+            return terms.choice(test, _said(node.body, then), _said(node.orelse, otherwise))
+        unit = agreed([(node.body, then.unit), (node.orelse, otherwise.unit)])
+        return replace(terms.choice(test, then, otherwise), unit=unit)
 
     def value(self, node: ast.expr) -> Term:
         """A node that must be a point, as the term of its value."""
@@ -240,9 +203,7 @@ class _Compiler:
         key = self._key(node)
         point = self._class.point(key)
         if point is None:
-            near = difflib.get_close_matches(key, self._class.points, n=3, cutoff=0.6)
-            hint = f"; did you mean {', '.join(near)}?" if near else ""
-            raise wrong(node, f"the class {self._class.id} has no point {key!r}{hint}")
+            raise wrong(node, f"the class {self._class.id} has no point {key!r}{nearest(key, self._class.points)}")
         self.points[key] = None
         return point
 
@@ -274,7 +235,8 @@ class _Compiler:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         function = FUNCTIONS.get(name)
         if function is None:
-            raise wrong(node, f"there is no function {source(node.func)}; there are: {', '.join(sorted(FUNCTIONS))}")
+            called, known = source(node.func), sorted(FUNCTIONS)
+            raise wrong(node, f"there is no function {called}{nearest(called, known)}; there are: {', '.join(known)}")
         if node.keywords:
             raise wrong(node, f"{name} takes no named arguments")
         if not function.least <= len(node.args) <= function.most:
@@ -292,6 +254,7 @@ class _Compiler:
         if not used:
             raise wrong(node.args[0], f"{name} needs at least one point")
         self.windows[name, length / 1000] = None
+        self.cost += window_cost(name, length)
         # the text names the series: two rules that ask for the same window share it
         series = INDEXED.sub(f"[{self.index}]", source(node.args[0]))
         return terms.window(name, series, of=term, points=used, length=length, argument=argument)
@@ -307,7 +270,8 @@ class _Compiler:
         self.windows |= other.windows
         relation = Relation(side, other._class.id, tuple(other.points), tuple(other.rated), tuple(other.windows))
         self.relations[relation] = None
-        return relating.how_many(relation, term, column=column(node))
+        self.cost += other.cost + RELATION
+        return replace(relating.how_many(relation, term, column=column(node)), domain=Values(low=0.0))
 
     def _other(self, node: ast.expr, side: Side) -> AssetClass:
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
@@ -316,7 +280,10 @@ class _Compiler:
             raise wrong(node, "other equipment can't be asked here")
         found = self._classes.get(node.value)
         if found is None:
-            near = difflib.get_close_matches(node.value, self._classes, n=3, cutoff=0.5)
-            hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(sorted(self._classes))}"
-            raise wrong(node, f"there is no asset class {node.value!r}; {hint}")
+            raise wrong(node, unknown("asset class", node.value, sorted(self._classes)))
         return found
+
+
+def _said(node: ast.expr, term: Term) -> Term:
+    """A condition that knows what it says: itself, if it is not put together from others."""
+    return term if term.logic else replace(term, logic=truth(source(node)))

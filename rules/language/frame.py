@@ -72,9 +72,23 @@ class Feed:
         self.read = read
 
 
+class Tally:
+    """Counts how often it is called: whatever has no finite answer calls the one of its rule."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> None:
+        """One more. It gives None, the unknown."""
+        self.count += 1
+
+
 class Frame:
     """Slots and windows of one asset. `now` (ms) is the instant that windows are asked for; the engine sets it.
 
+    `tallies`: rule id -> how often an expression of it had no finite answer.
     `hours`: the summaries behind its baselines and trends, by the text of the series. `zone`: where it is.
     `relatives` gives the frames of the assets that a relation asks; the engine sets it before rules are bound.
     """
@@ -92,7 +106,8 @@ class Frame:
         self.relatives: Callable[[Relation], Sequence[Frame]] = lambda _: ()
         self.slots: dict[str, Slot] = {}
         self.now = 0
-        self.faults = 0
+        self.tallies: dict[str, Tally] = {}
+        self.blame("")
 
     def slot(self, key: str) -> Slot:
         """The slot of a point, made when first asked for; KeyError if the class has no such point."""
@@ -134,9 +149,14 @@ class Frame:
         for feed in feeds:
             feed.push(at, feed.read())
 
-    def fault(self) -> None:
-        """Count an expression without a finite answer, which is unknown."""
-        self.faults += 1
+    def blame(self, rule: str) -> None:
+        """What is bound from now on counts its faults as those of this rule; a shared window is its first rule's."""
+        self.tally = self.tallies.setdefault(rule, Tally())
+
+    @property
+    def faults(self) -> int:
+        """How often an expression had no finite answer, which is unknown."""
+        return sum(tally.count for tally in self.tallies.values())
 
     def begin(self, at: int) -> None:
         """From now on silence counts: points without any reading have their whole limit from here."""

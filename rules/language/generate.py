@@ -64,7 +64,7 @@ class Scope:
 
     def faulty(self) -> str:
         """The source to give where there is no finite answer; it is unknown, and counted."""
-        self.fault = self.parameter(lambda frame: frame.fault, key="fault()")
+        self.fault = self.parameter(lambda frame: frame.tally, key="fault()")
         return f"{self.fault}()"
 
     def source(self, emit: Emit) -> str:

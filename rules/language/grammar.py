@@ -17,6 +17,8 @@ MAX_LENGTH = 500
 MAX_NODES = 200
 MAX_NESTING = 20
 
+_IN_UNITS = "°³₂Ω"
+"""What stands in the symbols of units beside plain characters; it may stand within quotes."""
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m|h|d)")
 _SPAN_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _KEYWORD_PART = re.compile(r"\.(" + "|".join(keyword.kwlist) + r")\b")
@@ -56,9 +58,10 @@ def parse(text: str) -> ast.expr:
     nodes = list(ast.walk(tree))
     if len(nodes) > MAX_NODES:
         raise ExpressionError(f"more than {MAX_NODES} parts", 1)
+    plain = line.lstrip().encode()  # Python counts bytes
     for node in nodes:
         if isinstance(node, ast.expr):
-            node.col_offset += lead
+            node.col_offset = len(plain[: node.col_offset].decode()) + lead
     return tree.body
 
 
@@ -87,9 +90,13 @@ def _bounded(text: str) -> None:
         raise ExpressionError(f"{len(text)} characters; the limit is {MAX_LENGTH}", MAX_LENGTH + 1)
     if not text.strip():
         raise ExpressionError("is empty", 1)
-    depth = 0
+    depth, quote = 0, ""
     for place, character in enumerate(text, 1):
-        if not (" " <= character <= "~" or character in "\n\t") or character in "\\#;":
+        quoted = bool(quote)
+        if character in "'\"" and quote in ("", character):
+            quote = "" if quote else character
+        plain = " " <= character <= "~" or character in "\n\t" or (quoted and character in _IN_UNITS)
+        if not plain or character in "\\#;":
             raise ExpressionError(f"{character!r} has no place in an expression", place)
         depth += (character in "([{") - (character in ")]}")
         if depth > MAX_NESTING:

@@ -15,7 +15,7 @@ from rules.language.relation import Relation
 from rules.language.terms import Term, Type
 
 if TYPE_CHECKING:
-    from rules.language.frame import Frame
+    from rules.language.frame import Frame, Tally
 
 _MIRRORED: Mapping[str, str] = {"Lt": "Gt", "LtE": "GtE", "Gt": "Lt", "GtE": "LtE", "Eq": "Eq", "NotEq": "NotEq"}
 _SURE: Mapping[str, tuple[str, str]] = {
@@ -42,6 +42,11 @@ class Seen:
     def now(self) -> int:
         """The instant that windows are asked for."""
         return max(self._frame.now, self._from.now)
+
+    @property
+    def tally(self) -> Tally:
+        """Faults are those of the rule that asks."""
+        return self._from.tally
 
     def __getattr__(self, name: str) -> Any:
         """Whatever the frame has."""

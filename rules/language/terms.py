@@ -7,14 +7,16 @@ logic). Nothing here raises: a division by zero or an overflow is unknown and co
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from facility.points import Point
 from facility.readings import Quality
 from rules.language.generate import Bind, Emit, Scope, function
+from rules.language.logic import ANY, Either, Every, Logic, Values, fixed, negated
 from rules.language.windowkinds import WindowKind
 
 _BIG = sys.float_info.max
@@ -34,7 +36,9 @@ class Type(StrEnum):
 class Term:
     """A checked part of an expression. `constant` is its value if it has one; `point` is set for a bare point.
 
-    `bounds` binds to a function that gives the least and the most that the number can be (relating.py).
+    Of a number: its `unit` (measures.py), the values that it can have, and `bounds`, which binds to a function that
+    gives the least and the most that it can be (relating.py). Of a condition: what it says (logic.py), None if that is
+    nothing but itself.
     """
 
     type: Type
@@ -42,6 +46,9 @@ class Term:
     column: int
     constant: float | bool | str | None = None
     point: Point | None = None
+    unit: str | None = None
+    domain: Values = ANY
+    logic: Logic | None = None
     bounds: Bind | None = None
 
 
@@ -52,7 +59,7 @@ def constant(value: float | bool | str, *, column: int) -> Term:
     def emit(scope: Scope) -> str:
         return scope.parameter(lambda _: value) if isinstance(value, str) else repr(value)
 
-    return Term(kind, emit, column, constant=value)
+    return Term(kind, emit, column, constant=value, logic=fixed(value) if isinstance(value, bool) else None)
 
 
 def rated(name: str, default: float | None, *, column: int) -> Term:
@@ -62,7 +69,13 @@ def rated(name: str, default: float | None, *, column: int) -> Term:
 
 def of_point(point: Point, kind: Type, *, column: int) -> Term:
     """The newest good value of a point."""
-    return Term(kind, lambda scope: f"{_slot(scope, point)}.value", column, point=point)
+
+    def emit(scope: Scope) -> str:
+        return f"{_slot(scope, point)}.value"
+
+    low = -math.inf if point.low is None else point.low
+    high = math.inf if point.high is None else point.high
+    return Term(kind, emit, column, point=point, unit=point.unit or None, domain=Values(low, high))
 
 
 def _slot(scope: Scope, point: Point) -> str:
@@ -81,7 +94,9 @@ def window(name: str, source: str, *, of: Term, points: Sequence[str], length: i
         asked = scope.parameter(lambda frame: frame.window(kind, source=source, points=points, read=read(frame)).value)
         return f"{asked}({scope.parameter(lambda frame: frame, key='frame()')}.now)"
 
-    return Term(Type.TRUTH if name == "held" else Type.NUMBER, emit, of.column)
+    if name == "held":
+        return Term(Type.TRUTH, emit, of.column)
+    return Term(Type.NUMBER, emit, of.column, unit=of.unit, domain=of.domain)
 
 
 def stale(point: Point, *, column: int) -> Term:
@@ -123,7 +138,7 @@ def negation(term: Term) -> Term:
         (name,), unknown = _known(scope, [term], joined="")
         return f"(None if {unknown} else not {name})"
 
-    return Term(Type.TRUTH, emit, term.column)
+    return Term(Type.TRUTH, emit, term.column, logic=negated(term.logic) if term.logic else None)
 
 
 def junction(terms: Sequence[Term], *, deciding: bool) -> Term:
@@ -135,7 +150,21 @@ def junction(terms: Sequence[Term], *, deciding: bool) -> Term:
         unknown = " or ".join(f"{name} is None" for name, _ in parts)
         return f"({deciding} if {decided} else None if {unknown} else {not deciding})"
 
-    return Term(Type.TRUTH, emit, terms[0].column)
+    logics = tuple(term.logic for term in terms if term.logic)
+    logic = Either(logics) if deciding else Every(logics)
+    return Term(Type.TRUTH, emit, terms[0].column, logic=logic if len(logics) == len(terms) else None)
+
+
+def votes(least: int, terms: Sequence[Term], *, column: int) -> Term:
+    """At least so many of these are true; false as soon as too many are false, and unknown in between."""
+
+    def emit(scope: Scope) -> str:
+        parts = [(scope.name(), scope.source(term.emit)) for term in terms]
+        yes = " + ".join(f"(({name} := {text}) is True)" for name, text in parts)
+        no = " + ".join(f"({name} is False)" for name, _ in parts)
+        return f"(True if {yes} >= {least} else False if {no} > {len(terms) - least} else None)"
+
+    return Term(Type.TRUTH, emit, column)
 
 
 COMPARISONS: Mapping[str, str] = {"Eq": "==", "NotEq": "!=", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">="}
@@ -170,7 +199,11 @@ def choice(test: Term, then: Term, otherwise: Term) -> Term:
         chosen = f"{scope.source(then.emit)} if {name} else {scope.source(otherwise.emit)}"
         return f"(None if {unknown} else {chosen})"
 
-    return Term(then.type, emit, then.column)
+    term = Term(then.type, emit, then.column)
+    if test.logic and then.logic and otherwise.logic:
+        is_then, is_otherwise = Every((test.logic, then.logic)), Every((negated(test.logic), otherwise.logic))
+        term = replace(term, logic=Either((is_then, is_otherwise)))
+    return term
 
 
 ARITHMETIC: Mapping[str, str] = {

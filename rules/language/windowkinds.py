@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from rules.language.windows import Average, Count, Delta, Deviation, Extreme, Held, Window
+from rules.language.percentile import Percentile
+from rules.language.windows import Average, Count, Delta, Deviation, Extreme, Held, Since, Window
 
 
 class WindowKind(NamedTuple):
@@ -26,6 +27,8 @@ _MAKERS: Mapping[str, Callable[[WindowKind, bool], Window]] = {
     "count": lambda kind, _: Count(kind.length, rising=True),
     "changes": lambda kind, _: Count(kind.length),
     "held": lambda kind, _: Held(kind.length),
+    "percentile": lambda kind, _: Percentile(kind.length, percent=kind.argument),
+    "since": lambda _, __: Since(),
 }
 
 

@@ -314,3 +314,30 @@ class Held:
         if not self._known or self._since is None:
             return self._known
         return now - self._since >= self.length
+
+
+class Since:
+    """Seconds since a truth last became true; one that is true when first seen counts from then.
+
+    Unknown before that, and while the truth is unknown, which is no change.
+    """
+
+    __slots__ = ("_at", "_known", "_last")
+
+    def __init__(self) -> None:
+        self._at: int | None = None
+        self._known = False
+        self._last = False
+
+    def push(self, at: int, value: float | None) -> None:
+        """See Window."""
+        self._known = value is not None
+        if value is None:
+            return
+        if value and not self._last:
+            self._at = at if self._at is None else max(at, self._at)
+        self._last = bool(value)
+
+    def value(self, now: int) -> float | None:
+        """See Window."""
+        return (now - self._at) / 1000 if self._known and self._at is not None else None

@@ -46,3 +46,13 @@ async def test_metrics_of_every_role_parse(house: House, client: httpx.AsyncClie
     spool = families["caretaker_ingest_spool"].samples[0]
     assert (spool.labels, spool.value) == ({"of": "gw-1"}, 2)
     assert families["caretaker_api_live_readings"].samples[0].value == 1
+
+
+async def test_the_rules_that_had_no_finite_answer_are_listed(house: House, client: httpx.AsyncClient) -> None:
+    assert (await client.get("/api/v1/rules/faults", headers=house.auth("viewer"))).json()["items"] == []
+    numbers = {"rule_faults:own.a": 2.0, "rule_faults:own.b": 7.0, "engine_faults": 9.0}
+    house.deps.metrics = lambda: {"rules": numbers}
+    answer = await client.get("/api/v1/rules/faults", headers=house.auth("viewer"))
+    assert answer.json()["items"] == [{"rule": "own.b", "faults": 7}, {"rule": "own.a", "faults": 2}]
+    text = (await client.get("/metrics", headers=house.auth("viewer"))).text
+    assert 'caretaker_rules_rule_faults{of="own.b"} 7.0' in text

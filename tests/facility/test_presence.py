@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from facility.presence import INTERVALS, SILENT_MS, STATUS, Presence
 from facility.wire import Status
 from gateway import report, service
-from rules import frame
+from rules.language import frame
 
 T0 = 1_700_000_000_000
 HERE = Status(online=True, boot="b1", at=T0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from rules.effects import Judgement
 from rules.engine import FUTURE_MS, OLD_MS, REPLAY_MS, Engine
 from rules.language.expression import compile_expression
 from rules.rule import Raises, Rule, Severity
+from rules.schedule import Hours, parse_hours
 
 CATALOG = load_catalog()
 LIFT = CATALOG.classes["elevator"]
@@ -154,7 +156,7 @@ def test_an_enabling_condition_lets_a_rule_neither_raise_nor_clear() -> None:
 
 
 def test_hours_are_local() -> None:
-    night = a_rule("night", "car.moving", schedule=((22 * 60, 6 * 60), (12 * 60, 13 * 60)))
+    night = a_rule("night", "car.moving", schedule=(Hours(22 * 60, 6 * 60), Hours(12 * 60, 13 * 60)))
     engine = an_engine(night, time_zone="Asia/Shanghai")
     noon = 4 * 3600 - (T0 // 1000) % 86_400  # 12:00 in Shanghai is 04:00 UTC
     engine.on_sample(a_sample(noon - 60, {"car.moving": True}))
@@ -234,6 +236,34 @@ def test_faults_are_counted() -> None:
     engine = an_engine(a_rule("ratio", "1 / car.speed > 2"))
     engine.on_sample(a_sample(0, {"car.speed": 0.0}))
     assert engine.faults == 1
+
+
+def test_on_a_holiday_only_its_own_hours_hold() -> None:
+    day, zone = datetime.fromtimestamp(T0 / 1000, UTC), "UTC"
+    rules = (
+        a_rule("work", "car.moving", schedule=(parse_hours("mon-sun 00:00-24:00"),)),
+        a_rule("free", "car.moving", schedule=(parse_hours("holidays 00:00-24:00"),)),
+    )
+    for holidays, expected in ((frozenset([day.date()]), "free"), (frozenset[date](), "work")):
+        engine = Engine(Rulebook({"EL-01": rules}, (), zone, holidays), ASSETS, CATALOG)
+        assert [name for _, name, *_ in told(engine.on_sample(a_sample(0, {"car.moving": True})))] == [expected]
+
+
+def test_faults_are_counted_for_the_rule_that_has_them_and_stop_nothing() -> None:
+    engine = an_engine(
+        a_rule("ratio", "1 / car.speed > 2"),
+        a_rule("window", "avg(1 / car.speed, '10s') > 2"),
+        a_rule("same", "avg(1 / car.speed, '10s') > 3"),
+        a_rule("big", " * ".join(["cnt.trips"] * 28) + " > 1.0"),
+        OVER,
+    )
+    judged = engine.on_sample(a_sample(0, {"car.speed": 0.0, "cnt.trips": 10**15, "car.overload": True}))
+    assert told(judged) == [("raise", "over", 0, 0)]
+    engine.on_sample(a_sample(1, {"car.speed": 0.0}))
+    assert engine.faults_by_rule() == {"ratio": 2, "window": 2, "big": 1}
+    metrics = engine.metrics()
+    assert (metrics["rule_faults:ratio"], metrics["rule_faults:big"], metrics["engine_faults"]) == (2, 1, 5)
+    assert "rule_faults:over" not in metrics
 
 
 POINTS = {

@@ -260,7 +260,7 @@ def test_words_of_the_language_in_any_order(text: str) -> None:
     assert read() in (True, False, None)
 
 
-numbers = st.sampled_from(["car.speed", "car.load", "2", "(car.speed - 1)", "abs(car.load)"])
+numbers = st.sampled_from(["level.error", "car.position", "2", "(level.error - 1)", "abs(car.position)"])
 conditions = st.recursive(
     st.one_of(
         st.sampled_from(["car.moving", "car.overload", "true"]),
@@ -279,7 +279,7 @@ conditions = st.recursive(
 @pytest.mark.slow
 @given(conditions, st.booleans(), st.booleans(), st.integers(-3, 3), st.integers(-3, 3))
 def test_known_values_mean_what_python_means(text: str, moving: bool, overload: bool, speed: int, load: int) -> None:
-    values = {"car.moving": moving, "car.overload": overload, "car.speed": speed, "car.load": load}
+    values = {"car.moving": moving, "car.overload": overload, "level.error": speed, "car.position": load}
     plain = text.replace("true", "True")
     for key in values:
         plain = plain.replace(key, key.replace(".", "_"))
@@ -288,9 +288,9 @@ def test_known_values_mean_what_python_means(text: str, moving: bool, overload: 
 
 
 @pytest.mark.slow
-@given(conditions, st.sampled_from(["car.moving", "car.overload", "car.speed", "car.load"]), st.integers(-3, 3))
+@given(conditions, st.sampled_from(["car.moving", "car.overload", "level.error", "car.position"]), st.integers(-3, 3))
 def test_what_is_known_without_a_point_is_true_with_every_value_of_it(text: str, hidden: str, number: int) -> None:
-    values: dict[str, Any] = {"car.moving": True, "car.overload": False, "car.speed": number, "car.load": 1}
+    values: dict[str, Any] = {"car.moving": True, "car.overload": False, "level.error": number, "car.position": 1}
     without = evaluate(text, {key: value for key, value in values.items() if key != hidden})
     if without is None:
         return

@@ -14,6 +14,7 @@ from facility.points import Label
 from facility.settings import Settings
 from rules.rule import Raises, Severity
 from rules.rulebook import PACKS, assign, check_rules, load_rulebook, mapped_points, read_rules
+from rules.schedule import Hours
 
 CATALOG = load_catalog()
 LABEL = Label("设备", "thing")
@@ -59,7 +60,12 @@ def a_site(folder: Path, **files: str) -> Site:
 def problems(folder: Path, text: str) -> list[str]:
     """The problems of one own file, without its folder."""
     site = a_site(folder, own=text)
-    return [f"{Path(item.file).name}:{item.line}: {item.path}: {item.message}" for item in check_rules(site, CATALOG)]
+    return [str(item).removeprefix(f"{tmp_folder(site)}/") for item in check_rules(site, CATALOG)]
+
+
+def tmp_folder(site: Site) -> Path:
+    """Where the site's own rules are."""
+    return site.folder / "rules"
 
 
 def test_own_rules_join_the_shipped_ones(tmp_path: Path) -> None:
@@ -68,7 +74,7 @@ def test_own_rules_join_the_shipped_ones(tmp_path: Path) -> None:
     rule = book.rule("own.hot")
     assert rule is not None
     assert (rule.delay, rule.clear_delay, rule.severity, rule.raises) == (90, 10, Severity.MAINTENANCE, Raises.TICKET)
-    assert (rule.schedule, rule.shelvable) == (((1320, 360),), True)
+    assert (rule.schedule, rule.shelvable) == ((Hours(1320, 360),), True)
     assert rule.origin.endswith("own.yaml:4")
     assert book.rule("elevator.entrapment") is not None
     assert book.time_zone == "Asia/Shanghai"
@@ -125,16 +131,16 @@ def test_mapped_points_follow_the_devices(tmp_path: Path) -> None:
         (
             "drive.motor_temp > 80",
             "drive.motor_tmp > 80",
-            "own.yaml:7: rules[0].when: column 1: the class elevator has no",
+            "own.yaml:7:11: rules[0].when: the class elevator has no",
         ),
-        ("drive.motor_temp > 80", "drive.motor_temp >", "own.yaml:7: rules[0].when: column 19: syntax"),
-        ("class: elevator", "class: rocket", "own.yaml:2: class: there is no asset class 'rocket'"),
-        ("for: 1.5m", "for: soon", "own.yaml:8: rules[0].for: 'soon' is no span"),
-        ("for: 1.5m", "for: 99d", "own.yaml:8: rules[0].for: is between"),
+        ("drive.motor_temp > 80", "drive.motor_temp >", "own.yaml:7:29: rules[0].when: syntax"),
+        ("class: elevator", "class: rocket", "own.yaml:2:8: class: there is no asset class 'rocket'"),
+        ("for: 1.5m", "for: soon", "own.yaml:8:10: rules[0].for: 'soon' is no span"),
+        ("for: 1.5m", "for: 99d", "own.yaml:8:10: rules[0].for: is between"),
         ("severity: 3", "severity: 5", "own.yaml:10: rules[0].severity: Input should be less than or equal to 4"),
         ("    severity: 3\n", "", "own.yaml:4: rules[0].severity: is missing"),
         ("raises: ticket", "raises: panic", "own.yaml:11: rules[0].raises: Input should be"),
-        ("22:00-06:00", "22-6", "own.yaml:12: rules[0].schedule: '22-6' is no span of hours"),
+        ("22:00-06:00", "22-6", "own.yaml:12:17: rules[0].schedule[0]: '22-6' is no span of hours"),
         ("[EL-01]", "[EL-09]", "own.yaml:13: rules[0].assets: there is no asset 'EL-09' of class elevator"),
         ("[EL-01]", "[WP-01]", "own.yaml:13: rules[0].assets: there is no asset 'WP-01' of class elevator"),
         ("clear_for: 10", "clear_fro: 10", "own.yaml:9: rules[0].clear_fro: unknown key"),
@@ -142,7 +148,7 @@ def test_mapped_points_follow_the_devices(tmp_path: Path) -> None:
         (
             "own.hot",
             "water_pump.flood",
-            "own.yaml:4: rules[0].id: 'water_pump.flood' is a rule of the class water_pump",
+            "own.yaml:4:9: rules[0].id: 'water_pump.flood' is a rule of the class water_pump",
         ),
     ],
 )

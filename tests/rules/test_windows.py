@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.language.windows import MAX_ROWS, Average, Count, Delta, Deviation, Extreme, Held, Window
+from rules.language.percentile import Percentile
+from rules.language.windows import MAX_ROWS, Average, Count, Delta, Deviation, Extreme, Held, Since, Window
 
 LENGTH = 10_000
 Series = list[tuple[int, float | None]]
@@ -105,6 +106,43 @@ def test_deviation(data: Series, wait: int) -> None:
     check(lambda: Deviation(LENGTH), naive, data, wait)
 
 
+def share(percent: float) -> Callable[[list[tuple[int, int, float]]], float]:
+    """The least value that is not exceeded for so much of the time, by trying every value."""
+
+    def naive(pieces: list[tuple[int, int, float]]) -> float:
+        weight = sum(until - begin for begin, until, _ in pieces)
+        if not weight:
+            return pieces[-1][2]
+        lasting = sorted({value for begin, until, value in pieces if until > begin})
+        below = {top: sum(until - begin for begin, until, value in pieces if value <= top) for top in lasting}
+        return next(top for top in lasting if below[top] >= weight * percent / 100)
+
+    return naive
+
+
+@pytest.mark.slow
+@given(series, later, st.sampled_from([0.0, 5.0, 50.0, 95.0, 99.9, 100.0]))
+def test_percentile_is_weighted_by_time(data: Series, wait: int, percent: float) -> None:
+    check(lambda: Percentile(LENGTH, percent=percent), share(percent), data, wait)
+
+
+@given(st.lists(st.tuples(st.integers(1, 3000), st.sampled_from([True, False, None])), max_size=40), later)
+def test_since_a_truth_last_became_true(gaps: list[tuple[int, bool | None]], wait: int) -> None:
+    at, data = 0, []
+    for gap, value in gaps:
+        at += gap
+        data.append((at, value))
+    window = Since()
+    for when, value in data:
+        window.push(when, value)
+    good = [(when, value) for when, value in data if value is not None]
+    rises = [
+        when for (when, value), (_, before) in zip(good, [(0, False), *good], strict=False) if value and not before
+    ]
+    known = bool(data) and data[-1][1] is not None and bool(rises)
+    assert window.value(at + wait) == ((at + wait - rises[-1]) / 1000 if known else None)
+
+
 def in_force(data: Series, at: int) -> float | None:
     """The newest good value at an instant; the first one, if the window opened before it."""
     good = [(when, value) for when, value in data if value is not None]
@@ -179,7 +217,13 @@ def test_held_needs_its_whole_time_and_forgives_the_unknown() -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: Average(10**9), lambda: Extreme(10**9, sign=1), lambda: Delta(10**9), lambda: Count(10**9)],
+    [
+        lambda: Average(10**9),
+        lambda: Extreme(10**9, sign=1),
+        lambda: Delta(10**9),
+        lambda: Count(10**9),
+        lambda: Percentile(10**9, percent=50),
+    ],
 )
 def test_memory_is_bounded_and_what_was_let_go_is_counted(
     make: Callable[[], Average | Extreme | Delta | Count],

@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from typer.testing import CliRunner
 
-import caretaker_backtest
 from api.accounts import Accounts
 from api.auth import Role
+from api.backtest import Tried, run_backtest, way_to
 from caretaker import app
-from caretaker_backtest import Way
 from caretaker_roles import House, open_house
 from caretaker_site import load_whole
 from facility.catalog import load_catalog
 from facility.clock import SystemClock
+from facility.errors import StoreError
 from facility.readings import Quality, Sample, Value
 from facility.wire import Batch
 from ingest.duckdb_store import DuckDBStore
@@ -174,22 +174,22 @@ def test_what_can_not_be_run_is_said(site: Path) -> None:
     assert "nothing was ever stored here" in result.output
 
 
-async def test_a_running_site_is_asked_by_its_api(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_running_site_is_asked_by_its_api(site: Path) -> None:
     settings = site / "site.yaml"
     settings.write_text(settings.read_text() + "api: {port: 0}\nbroker: {embedded: true}\n")
     whole, clock = load_whole(site), SystemClock()
     house = House(whole.site, whole.catalog, whole.rulebook, clock)
-    monkeypatch.setattr(caretaker_backtest, "running", lambda _: [type("P", (), {"roles": ["ingest"]})])
+    tried = Tried(whole.site, whole.catalog, whole.rulebook)
     async with open_house(house, ["broker", "ingest", "rules", "api"]):
         accounts = Accounts(await house.records())
         user = await accounts.add("reader", Role.VIEWER, language="zh", password_hash="x", at=clock.ms(), actor="t")
         token = await accounts.add_token(user, "test", clock.ms(), expires=None, actor="t")
         span = ms("2026-03-01 00:00"), ms("2026-03-04 00:00")
         path = given(site, 90, 80, "0s", "")
-        report = as_json(await caretaker_backtest._run(whole, path, span, Way(house.address, token), "en"))
-        with pytest.raises(caretaker_backtest.StoreError, match="caretaker token add"):
-            await caretaker_backtest._run(whole, path, span, Way(house.address, ""), "en")
-        with pytest.raises(caretaker_backtest.StoreError, match="401"):
-            await caretaker_backtest._run(whole, path, span, Way(house.address, "wrong"), "en")
+        report = as_json(await run_backtest(tried, path, span, way_to(whole.site, house.address, token), "en"))
+        with pytest.raises(StoreError, match="caretaker token add"):
+            await run_backtest(tried, path, span, way_to(whole.site, house.address, ""), "en")
+        with pytest.raises(StoreError, match="401"):
+            await run_backtest(tried, path, span, way_to(whole.site, house.address, "wrong"), "en")
     assert report["source"].startswith("API http")
     assert (report["samples"], report["total"]["added"], report["total"]["earlier"]) == (3 * 1440, 2, 1)

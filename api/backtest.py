@@ -1,4 +1,4 @@
-"""`caretaker rules backtest`: changed rules over the stored history of a site, which may be running meanwhile.
+"""The back-test of `caretaker rules backtest`: changed rules over the stored history of a site, which may be running meanwhile.
 
 Where the history comes from: an InfluxDB is asked itself. A DuckDB file belongs to the process that runs the site, so
 while one does its API is asked, a day at a time; else the file is opened (and the site can't start meanwhile). Nothing
@@ -7,34 +7,29 @@ is written anywhere.
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
 from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
 import typer
 
-from caretaker_running import running
-from caretaker_site import Whole, load_whole
 from facility.assets import GATEWAY_CLASS
+from facility.catalog import Catalog
 from facility.clock import SystemClock
 from facility.config import Site
 from facility.duration import seconds as seconds_of
-from facility.errors import CaretakerError, ConfigError, StoreError
+from facility.errors import StoreError
 from facility.points import Label
 from facility.readings import Sample
 from ingest.open import open_store
+from rules.compiled import Rulebook
 from rules.database import new_engine
 from rules.language.grammar import ExpressionError
 from rules.records import Records
@@ -42,7 +37,7 @@ from rules.rule_texts import VersionRow, running_versions
 from rules.rulebook import PACKS, Definition, mapped_points, read_rules
 from rules.trial.backtest import Backtest, Sides, run, sides
 from rules.trial.compare import compare
-from rules.trial.table import Report, as_json, lines
+from rules.trial.table import Report
 from rules.versions import rule_of
 
 DAY_MS = 86_400_000
@@ -51,11 +46,13 @@ SPOKEN_EVERY = 2.0
 ENDED = b'"end"'
 
 
-class Language(StrEnum):
-    """What a person reads."""
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A site whose rules are tried; `rulebook` are those of its folder."""
 
-    ZH = "zh"
-    EN = "en"
+    site: Site
+    catalog: Catalog
+    rulebook: Rulebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,42 +72,16 @@ class Way:
     certificate: Path | None = None
 
 
-def backtest(  # noqa: PLR0913 - each is an option of the command line
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="the site folder / 站点目录", exists=True)],
-    *,
-    begin: Annotated[str, typer.Option("--from", help="local time, or a span ago / 开始时间")] = "7d",
-    until: Annotated[str, typer.Option("--to", help="the same; now if not given / 结束时间")] = "",
-    rules: Annotated[
-        Path | None, typer.Option(help="rules to try, a file or folder, over the site's / 待试规则", exists=True)
-    ] = None,
-    as_json_: Annotated[bool, typer.Option("--json", help="print JSON / 输出 JSON")] = False,
-    url: Annotated[str, typer.Option("--api", help="the API of the running site / 运行中站点的 API 地址")] = "",
-    api_from: Annotated[
-        str, typer.Option("--token-env", help="environment variable with a token for it / API 令牌所在环境变量")
-    ] = "CARETAKER_API_TOKEN",
-    language: Annotated[Language | None, typer.Option(help="zh or en; the site's first / 语言")] = None,
-) -> None:
-    """Run changed rules over stored history, old against new / 用历史数据对比新旧规则."""
-    try:
-        whole = load_whole(folder)
-        spoken = language.value if language else whole.site.languages[0]
-        start, end = _span(whole.site, begin, until)
-        way = Way(url or _address(whole.site), os.environ.get(api_from, ""), _certificate(whole.site))
-        report = asyncio.run(_run(whole, rules, (start, end), way, spoken))
-    except ConfigError as error:
-        _fail("\n".join([*map(str, error.problems), f"{len(error.problems)} problem(s); nothing was run"]))
-    except CaretakerError as error:
-        _fail(str(error))
-    if as_json_:
-        typer.echo(json.dumps(as_json(report), ensure_ascii=False, indent=1))
-    else:
-        typer.echo("\n".join(lines(report, spoken)))
+async def run_backtest(
+    house: Tried, given: Path | None, span: tuple[int, int], way: Way | None, language: str
+) -> Report:
+    """Run it. `given`: rules to try over the site's, None for what changed in its folder since its rules ran last.
 
-
-async def _run(whole: Whole, given: Path | None, span: tuple[int, int], way: Way, language: str) -> Report:
-    site, catalog = whole.site, whole.catalog
+    `way` None: no process of the site holds the store. ConfigError, StoreError.
+    """
+    site, catalog = house.site, house.catalog
     notes: list[Label] = []
-    both = await _both(whole, given, notes)
+    both = await _both(house, given, notes)
     start, end = span
     work = Backtest(
         both,
@@ -127,7 +98,7 @@ async def _run(whole: Whole, given: Path | None, span: tuple[int, int], way: Way
     source = ""
     if both.ids and work.assets:
         async with AsyncExitStack() as stack:
-            found = await _source(whole, way, stack)
+            found = await _source(house, way, stack)
             source = found.name
             await run(work, found.samples(work.warm_from, end, work.assets), _progress(start, end, language))
     if work.old.overflown or work.new.overflown:
@@ -148,13 +119,13 @@ async def _run(whole: Whole, given: Path | None, span: tuple[int, int], way: Way
     )
 
 
-async def _both(whole: Whole, given: Path | None, notes: list[Label]) -> Sides:
+async def _both(house: Tried, given: Path | None, notes: list[Label]) -> Sides:
     """The rules that ran last (or stand in the folder) against those of the folder (or those given over them)."""
-    site, catalog = whole.site, whole.catalog
+    site, catalog = house.site, house.catalog
     own = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets)
     if given is not None:
         return sides(own, read_rules([PACKS, site.folder / "rules", given], catalog, assets=site.assets))
-    unused = {item.rule for item in whole.rulebook.unused}  # they are not recorded either
+    unused = {item.rule for item in house.rulebook.unused}  # they are not recorded either
     own = [item for item in own if item.rule.id not in unused]
     recorded = await _recorded(site)
     if not recorded:
@@ -204,16 +175,16 @@ def _note_unheard(both: Sides, work: Backtest, notes: list[Label]) -> None:
 # --- where readings come from
 
 
-async def _source(whole: Whole, way: Way, stack: AsyncExitStack) -> Source:
+async def _source(house: Tried, way: Way | None, stack: AsyncExitStack) -> Source:
     """The store itself, or the API of the process that holds it; StoreError says what to do."""
-    site = whole.site
+    site = house.site
     settings = site.settings.readings
     if settings.kind == "duckdb":
-        if any("ingest" in process.roles for process in running(site.folder)):
+        if way is not None:
             return await _of_api(way, stack)
         if not site.path(settings.path).exists():
             raise StoreError("readings", f"{site.path(settings.path)}: nothing was ever stored here")
-    store = await open_store(settings, site=site, catalog=whole.catalog)
+    store = await open_store(settings, site=site, catalog=house.catalog)
     stack.push_async_callback(store.close)
     name = f"InfluxDB {settings.url}" if settings.kind == "influxdb" else str(site.path(settings.path))
     return Source(name, lambda start, end, assets: store.samples(start, end, assets=assets))
@@ -258,6 +229,11 @@ async def _day(client: httpx.AsyncClient, start: int, end: int, assets: list[str
     raise StoreError("readings", f"{client.base_url}: the answer ended too early")
 
 
+def way_to(site: Site, url: str, token: str) -> Way:
+    """The way to a site's API: `url`, or as its settings say."""
+    return Way(url or _address(site), token, _certificate(site))
+
+
 def _address(site: Site) -> str:
     api = site.settings.api
     host = "127.0.0.1" if api.host in ("", "0.0.0.0", "::") else api.host  # noqa: S104 - where to ask, not to listen
@@ -272,11 +248,12 @@ def _certificate(site: Site) -> Path | None:
 # --- what was asked
 
 
-def _span(site: Site, begin: str, until: str) -> tuple[int, int]:
+def span_of(site: Site, begin: str, until: str) -> tuple[int, int]:
+    """What `--from` and `--to` ask for, ms UTC; ValueError."""
     now = SystemClock().ms()
     start, end = _instant(site, begin, now), _instant(site, until, now) if until else now
     if not start < end:
-        _fail("--from must be before --to")
+        raise ValueError("--from must be before --to")
     return start, end
 
 
@@ -289,7 +266,7 @@ def _instant(site: Site, text: str, now: int) -> int:
     try:
         at = datetime.fromisoformat(text[:40])
     except ValueError:
-        _fail(f"{text!r} is no time such as 7d, 2026-03-01 or '2026-03-01 22:00'")
+        raise ValueError(f"{text!r} is no time such as 7d, 2026-03-01 or '2026-03-01 22:00'") from None
     return round((at if at.tzinfo else at.replace(tzinfo=ZoneInfo(site.time_zone))).timestamp() * 1000)
 
 
@@ -305,8 +282,3 @@ def _progress(start: int, end: int, language: str) -> Callable[[int], None]:
         typer.echo(Label(f"已完成 {share:.0%}", f"{share:.0%} done").to(language), err=True)
 
     return tell
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(1)
