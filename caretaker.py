@@ -191,7 +191,7 @@ def backtest(  # noqa: PLR0913 - each is an option of the command line
     until: Annotated[str, typer.Option("--to", help="the same; now if not given / 结束时间")] = "",
     given: Annotated[
         Path | None,
-        typer.Option("--rules", help="rules to try, a file or folder, over the site's / 待试规则", exists=True),
+        typer.Option("--rules", help="a file or folder to try over the site's / 待试规则", exists=True),
     ] = None,
     as_json_: Annotated[bool, typer.Option("--json", help="print JSON / 输出 JSON")] = False,
     url: Annotated[str, typer.Option("--api", help="the API of the running site / 运行中站点的 API 地址")] = "",

@@ -1,4 +1,4 @@
-"""The back-test of `caretaker rules backtest`: changed rules over the stored history of a site, which may be running meanwhile.
+"""The back-test of `caretaker rules backtest`: changed rules over the stored history of a site.
 
 Where the history comes from: an InfluxDB is asked itself. A DuckDB file belongs to the process that runs the site, so
 while one does its API is asked, a day at a time; else the file is opened (and the site can't start meanwhile). Nothing
