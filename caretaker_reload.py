@@ -107,10 +107,10 @@ def frozen(before: Whole, after: Whole) -> list[str]:
 
 def judged_otherwise(before: Whole, after: Whole) -> bool:
     """Whether the rules have to be started again: anything is another that they judge by, or that they tell."""
-    look = attrgetter("assets", "gateways", "channels", "routes", "settings.future_limit", "settings.api")
+    look = attrgetter("assets", "locations", "gateways", "channels", "routes", "settings.future_limit", "settings.api")
     if look(before.site) != look(after.site) or _homes(before.site) != _homes(after.site):
         return True
-    if _judging(before.rulebook) != _judging(after.rulebook):
+    if _judging(before.rulebook) != _judging(after.rulebook) or _derived(before.catalog) != _derived(after.catalog):
         return True
     used = {asset.asset_class for asset in after.site.assets.values()}
     return any(before.catalog.classes.get(name) != after.catalog.classes[name] for name in used)
@@ -126,6 +126,11 @@ def _judging(rulebook: Rulebook) -> object:
     by_asset = rulebook.by_asset.items()
     rules = {asset: [(item.rule.id, replace(item.rule, origin="")) for item in items] for asset, items in by_asset}
     return rules, rulebook.time_zone, rulebook.holidays
+
+
+def _derived(catalog: Catalog) -> list[object]:
+    """The derived points, without the place where they are written."""
+    return [(item.asset_class, item.point, item.value, item.assets) for item in catalog.derived]
 
 
 def _other_kinds(old: Catalog, new: Catalog) -> list[str]:

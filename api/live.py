@@ -25,7 +25,17 @@ from facility.errors import DecodeError, StoreError
 from facility.points import Point
 from facility.presence import HEARTBEAT_MS, INTERVALS, Presence
 from facility.readings import Quality, Reading, Sample
-from facility.wire import AlarmNotice, Batch, Status, alarms_topic, decode, parse_topic, readings_topic, status_topic
+from facility.wire import (
+    DERIVED,
+    AlarmNotice,
+    Batch,
+    Status,
+    alarms_topic,
+    decode,
+    parse_topic,
+    readings_topic,
+    status_topic,
+)
 from ingest.store import ReadingStore
 
 log = logging.getLogger(__name__)
@@ -194,7 +204,10 @@ class LiveCache:
                 self._alarm(decode(AlarmNotice, message.payload))
                 return
             _, gateway, leaf = parse_topic(message.topic)
-            if gateway not in self._site.gateways:
+            if gateway == DERIVED:
+                if leaf == "readings":
+                    self._batch(gateway, decode(Batch, message.payload))
+            elif gateway not in self._site.gateways:
                 self.counts["unknown"] += 1
             elif leaf == "status":
                 self._status(gateway, decode(Status, message.payload), retained=message.retain)
@@ -271,7 +284,8 @@ class LiveCache:
         if batch.hist:
             self.counts["historical"] += batch.count
             return
-        self._presence[gateway].spoke(self._clock.ms())
+        if gateway in self._presence:
+            self._presence[gateway].spoke(self._clock.ms())
         for sample in batch.samples:
             taken = self.put(_apart(sample), gateway)
             if taken:
@@ -320,6 +334,8 @@ class LiveCache:
 
     def _alive(self, held: _Held, now: int) -> bool:
         """Whether the gateway that brought a value is there; of a value from the store, any gateway that serves it."""
+        if held.gateway == DERIVED:
+            return True  # worked out here: that its sources are gone has been told as a value that is not good
         if held.gateway:
             presence = self._presence.get(held.gateway)  # a value may outlive its gateway's place in the site
             return presence is not None and presence.is_there(now)

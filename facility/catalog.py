@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from facility.classfile import AssetClass, read_class
+from facility.derivedfile import FILE, Derived, read_derived, with_derived
 from facility.errors import ConfigError, Problem
 from facility.points import Point, Profile
 from facility.profilefile import read_profile
@@ -20,10 +21,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Classes and profiles by id."""
+    """Classes and profiles by id; `derived` are the points among those of the classes that are worked out."""
 
     classes: Mapping[str, AssetClass]
     profiles: Mapping[str, Profile]
+    derived: tuple[Derived, ...] = ()
 
     def point(self, asset_class: str, key: str) -> Point | None:
         """A concrete point of a class, or None when either is unknown."""
@@ -45,9 +47,23 @@ def load_catalog(folder: Path | None = None) -> Catalog:
 
 def read_catalog(folder: Path | None = None) -> tuple[Catalog, list[Problem]]:
     """The same catalog without the files that are wrong, and their problems: a check goes on to tell the others."""
-    if folder is None or not any(any(files(folder / kind)) for kind in ("classes", "profiles")):
+    if folder is None:
         return _shipped(), []
-    return _load([SHIPPED, folder])
+    own = any(any(files(folder / kind)) for kind in ("classes", "profiles"))
+    catalog, problems = _load([SHIPPED, folder]) if own else (_shipped(), [])
+    if (folder / FILE).exists():
+        catalog = _derived(folder / FILE, catalog, problems)
+    return catalog, problems
+
+
+def _derived(path: Path, catalog: Catalog, problems: list[Problem]) -> Catalog:
+    try:
+        document = load(path)
+    except ConfigError as error:
+        problems += error.problems
+        return catalog
+    derived = read_derived(document, catalog.classes, problems)
+    return Catalog(with_derived(catalog.classes, derived), catalog.profiles, derived)
 
 
 @lru_cache(maxsize=1)

@@ -15,12 +15,14 @@ from pydantic import Field
 from facility.assets import GATEWAY_CLASS, Asset, Device, Location
 from facility.catalog import Catalog, read_catalog
 from facility.classfile import Labels
+from facility.derivedfile import DerivedFile
 from facility.devicefile import DevicesFile, check_devices, devices_of
 from facility.errors import ConfigError, Problem
 from facility.holidays import read_span
 from facility.names import check_ids
 from facility.points import Label
 from facility.settings import ChannelSettings, RouteSettings, Settings, weak_secrets
+from facility.wire import DERIVED
 from facility.yamlfile import Document, M, Strict, load
 
 T = TypeVar("T")
@@ -198,6 +200,8 @@ def _is_own_ancestor(name: str, parents: Mapping[str, Sequence[str]]) -> bool:
 def _check_site(document: Document, site: _SiteFile) -> Iterator[Problem]:
     yield from check_ids(document, "gateways", site.gateways)
     yield from check_ids(document, "locations", [location.id for location in site.locations])
+    if DERIVED in site.gateways:
+        yield document.problem(("gateways",), f"{DERIVED!r} is taken: derived points are told under it")
     known = {location.id for location in site.locations}
     for number, location in enumerate(site.locations):
         if location.parent and location.parent not in known:
@@ -274,5 +278,6 @@ def schema() -> dict[str, object]:
         "assets.yaml": _AssetsFile,
         "devices.yaml": DevicesFile,
         "people.yaml": _PeopleFile,
+        "derived.yaml": DerivedFile,
     }
     return {name: model.model_json_schema() for name, model in models.items()}

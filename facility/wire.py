@@ -31,6 +31,10 @@ MAX_PAYLOAD = 262_144
 T = TypeVar("T", bound=msgspec.Struct)
 
 
+DERIVED = "rules"
+"""The name under which the rules tell the points that they work out, as if it were a gateway's; no gateway has it."""
+
+
 class Batch(msgspec.Struct, frozen=True, gc=False):
     """Samples of one gateway, numbered. The idempotency key is (gateway, boot, seq)."""
 

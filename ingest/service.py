@@ -19,7 +19,17 @@ from facility.catalog import Catalog
 from facility.clock import Clock
 from facility.config import Site
 from facility.errors import BusError, StoreError
-from facility.wire import ANYBODY, AlarmNotice, Batch, Stored, alarms_topic, encode, readings_topic, stored_topic
+from facility.wire import (
+    ANYBODY,
+    DERIVED,
+    AlarmNotice,
+    Batch,
+    Stored,
+    alarms_topic,
+    encode,
+    readings_topic,
+    stored_topic,
+)
 from ingest.accounting import Accounting, Gap, ranges
 from ingest.admission import Admission
 from ingest.batch import Collector, Limits
@@ -105,7 +115,7 @@ class Ingest:
 
     def _new_intake(self) -> Intake:
         admission = Admission(self.site.assets, self.catalog, future_limit=self.site.settings.future_limit)
-        return Intake(self.site.id, self.site.gateways, admission)
+        return Intake(self.site.id, (*self.site.gateways, DERIVED), admission)
 
     async def _greet(self) -> None:
         """Tell the gateways whenever we begin to listen, so that what reached nobody is sent again at once."""
@@ -113,7 +123,7 @@ class Ingest:
         while True:
             await self.bus.wait_connected()
             try:
-                for gateway in self.site.gateways:
+                for gateway in (*self.site.gateways, DERIVED):
                     await self.bus.publish(stored_topic(self.site.id, gateway), greeting)
             except BusError as error:
                 log.info("ingest could not greet the gateways: %s", error)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import RowMapping, delete, select
@@ -125,7 +126,8 @@ class Baselines:
         if not wanted:
             return
         shadow = Engine(self._trends_only(), self._site.assets, self._catalog)
-        assets = sorted({asset for asset, _ in wanted})
+        # what is worked out may look at any asset
+        assets = [] if self._rulebook.derived.order else sorted({asset for asset, _ in wanted})
 
         def take(sample: Sample) -> None:
             shadow.learn(sample)
@@ -148,7 +150,7 @@ class Baselines:
     def _trends_only(self) -> Rulebook:
         book = self._rulebook
         by_asset = {asset: tuple(rule for rule in rules if _has_trend(rule)) for asset, rules in book.by_asset.items()}
-        return Rulebook(by_asset, time_zone=book.time_zone, kinship=book.kinship)
+        return replace(book, by_asset=by_asset)
 
 
 def _has_trend(rule: CompiledRule) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from rules.derived import DerivedPoints
 from rules.kinship import Kinship
 from rules.language.expression import Compiled
 from rules.language.relation import Relation
@@ -73,13 +74,14 @@ class Unused:
 class Rulebook:
     """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files; `holidays`: local days.
 
-    `kinship` says which assets a relation asks; by default none.
+    `derived` are the points that it works out. `kinship` says which assets a relation asks; by default none.
     """
 
     by_asset: Mapping[str, tuple[CompiledRule, ...]]
     unused: tuple[Unused, ...] = ()
     time_zone: str = "UTC"
     holidays: frozenset[date] = frozenset()
+    derived: DerivedPoints = DerivedPoints()  # noqa: RUF009 - never changed
     kinship: Kinship = Kinship({})  # noqa: RUF009 - never changed
     rules: tuple[Rule, ...] = field(init=False)
 
@@ -102,4 +104,6 @@ class Rulebook:
     @property
     def longest_window(self) -> float:
         """Seconds of history to warm the engine with, so that every window is full."""
-        return max((rule.longest_window for rules in self.by_asset.values() for rule in rules), default=0.0)
+        windows = (window for _, item in self.derived.order for window in item.compiled.windows)
+        longest = max((seconds_of_readings(*window) for window in windows), default=0.0)
+        return max([longest, *(rule.longest_window for rules in self.by_asset.values() for rule in rules)])

@@ -34,11 +34,11 @@ from facility.catalog import Catalog
 from facility.readings import Quality, Sample
 from rules.compiled import Rulebook
 from rules.conditions import ACTIVE, Phase, State, observe, settle, step
+from rules.deriving import Deriving
 from rules.effects import Judgement, Seen
 from rules.language.frame import Frame, Slot
-from rules.language.relation import Relation
 from rules.language.summaries import Hours
-from rules.watching import NEVER, Calendar, Runner, Verdicts, Watch, link
+from rules.watching import NEVER, Calendar, Runner, Verdicts, Watch, concerned, frames_of, link
 
 FUTURE_MS = 300_000
 """A sample further ahead of the newest tick is not believed: it makes its points bad now, and shuts out nothing."""
@@ -81,13 +81,14 @@ class Engine:
         self._settled: set[Runner] = set()
         self._next_hour = 0
         calendar = Calendar(ZoneInfo(rules.time_zone), rules.holidays)
-        frames = _frames(rules, assets, catalog, calendar.zone)
+        frames = frames_of(rules, assets, catalog, calendar.zone)
         # a watch counts the points of its frame, and rules of other assets put theirs there too: all are bound first
         bound = {
             name: [Runner(item, frames[name], order=order, calendar=calendar) for order, item in enumerate(items)]
             for name, items in rules.by_asset.items()
         }
-        self._watches = {name: Watch(name, frames[name], runners) for name, runners in bound.items()}
+        self._deriving = Deriving(rules.derived.order, frames, rules.kinship)
+        self._watches = {name: Watch(name, frames[name], runners, self._deriving) for name, runners in bound.items()}
         self._seen = link(self._watches, rules.kinship)
         self._by_key: dict[Key, tuple[Watch, Runner]] = {
             (item.rule.id, item.rule.index, watch.asset): (watch, item)
@@ -146,9 +147,11 @@ class Engine:
             watch.is_fresh = False
             watch.frame.begin(at)
             todo = watch.runners
+        others = self._follow(watch, sample.values, at) if watch.outside or watch.feeds else {}
+        if watch in others:
+            todo = dict.fromkeys(chain(todo, others.pop(watch)))
         self._judge(watch, todo, at, verdicts, historical=historical)
-        if watch.outside:
-            self._judge_others(watch, sample.values, at, verdicts, historical=historical)
+        self._judge_others(others, at, verdicts, historical=historical)
         return verdicts.sorted()
 
     def on_tick(self, at: int) -> list[Judgement]:
@@ -177,7 +180,7 @@ class Engine:
                 todo |= watch.owed
                 watch.owed = {}
             for slot in watch.frame.expire(at):
-                todo |= watch.by_point[slot.point.key][1]
+                todo |= watch.lookers(slot.point.key)
             watch.frame.now = max(watch.frame.now, at)
             self._judge(watch, todo, at, verdicts, historical=False)
         return verdicts.sorted()
@@ -198,8 +201,10 @@ class Engine:
         watch = self._watches.get(sample.asset)
         if watch is None:
             return
-        self._observe(watch, self._take(watch, sample), sample.at)
-        for other, runners in watch.seen_by(sample.values).items():
+        todo = self._take(watch, sample)
+        others = self._follow(watch, sample.values, sample.at)
+        self._observe(watch, dict.fromkeys(chain(todo, others.pop(watch, ()))), sample.at)
+        for other, runners in others.items():
             self._observe(other, runners, _later(other, sample.at))
 
     def learn(self, sample: Sample) -> None:
@@ -207,6 +212,11 @@ class Engine:
         watch = self._watches.get(sample.asset)
         if watch is not None:
             self._take(watch, sample)
+            self._follow(watch, sample.values, sample.at)
+
+    def take_told(self) -> list[Sample]:
+        """The readings of derived points since the last call, the oldest first, without those that the store has."""
+        return self._deriving.take_told()
 
     def snapshot(self) -> list[Standing]:
         """Every condition that is not normal, to be given to `restore`."""
@@ -280,9 +290,11 @@ class Engine:
             self._settle(watch, at, verdicts, historical=False)
         turned = turn(watch.frame, at, points)
         watch.frame.now = at
-        runners = dict.fromkeys(chain.from_iterable(watch.by_point[slot.point.key][1] for slot in turned))
+        keys = [slot.point.key for slot in turned]
+        others = self._follow(watch, keys, at)
+        runners = dict.fromkeys(chain(chain.from_iterable(map(watch.lookers, keys)), others.pop(watch, ())))
         self._judge(watch, runners, at, verdicts, historical=False)
-        self._judge_others(watch, [slot.point.key for slot in turned], at, verdicts, historical=False)
+        self._judge_others(others, at, verdicts, historical=False)
         return verdicts.sorted()
 
     def _end_hours(self, at: int) -> None:
@@ -301,23 +313,37 @@ class Engine:
                 watch.frame.begin(at)
             keys = [slot.point.key for slot in watch.frame.expire(at)]
             for key in keys:
-                watch.owed |= watch.by_point[key][1]
-            for other, runners in watch.seen_by(keys).items():
+                watch.owed |= watch.lookers(key)
+            for other, runners in self._follow(watch, keys, at).items():
                 other.owed |= runners
+        due = [node for node in self._deriving.due(at) if self._watches[node.asset].replaying <= at]
+        for other, runners in concerned(self._watches, self._deriving.ripple((), at, also=due)).items():
+            other.owed |= runners
+
+    def _follow(self, watch: Watch, keys: Iterable[str], at: int) -> dict[Watch, dict[Runner, None]]:
+        """Work out what follows from changed points of an asset; the runners that this and they concern elsewhere."""
+        found = watch.seen_by(keys)
+        if watch.feeds:
+            changed = [(watch.asset, key) for key in keys if key in watch.feeds]
+            for other, runners in concerned(self._watches, self._deriving.ripple(changed, at)).items():
+                found.setdefault(other, {}).update(runners)
+        return found
 
     def _judge_others(
-        self, watch: Watch, keys: Iterable[str], at: int, verdicts: Verdicts, *, historical: bool
+        self, others: Mapping[Watch, Iterable[Runner]], at: int, verdicts: Verdicts, *, historical: bool
     ) -> None:
-        """Judge the rules of other assets that look at these points; where history is told, the next tick does."""
-        for other, runners in watch.seen_by(keys).items():
+        """Judge the rules of other assets that something concerns; where history is told, the next tick does."""
+        for other, runners in others.items():
             if other.replaying > self._ticked and not historical:
-                other.owed |= runners
+                other.owed.update(dict.fromkeys(runners))
             else:
                 self._judge(other, runners, _later(other, at), verdicts, historical=historical)
 
     def _take(self, watch: Watch, sample: Sample) -> Iterable[Runner]:
         """Put the readings into the frame; which rules have to be looked at."""
         at, quality, by_point = sample.at, sample.quality, watch.by_point
+        if watch.by_derived:
+            self._deriving.stored(sample)
         touched: list[dict[Runner, None]] = []
         fed: list[Slot] = []
         for key, value in sample.values.items():
@@ -370,21 +396,6 @@ class Engine:
             watch.become(runner, state)
             if event is not None:
                 verdicts.add(watch, runner, event, historical=historical)
-
-
-def _frames(rules: Rulebook, assets: Mapping[str, Asset], catalog: Catalog, zone: ZoneInfo) -> dict[str, Frame]:
-    """An empty frame for each asset; each knows those that its relations ask."""
-    frames = {
-        name: Frame(catalog.classes[assets[name].asset_class].points, assets[name].rated, zone=zone)
-        for name in rules.by_asset
-    }
-    for name, frame in frames.items():
-
-        def relatives(relation: Relation, name: str = name) -> list[Frame]:
-            return [frames[other] for other in rules.kinship.related(name, relation)]
-
-        frame.relatives = relatives
-    return frames
 
 
 def _later(watch: Watch, at: int) -> int:

@@ -6,7 +6,7 @@ far down. `nearby`: what stands at the same place, or at a place inside it (in a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 from facility.assets import Asset, Location
 from rules.language.relation import Relation, Side
@@ -22,7 +22,7 @@ class Kinship:
         self,
         assets: Mapping[str, Asset],
         locations: Mapping[str, Location] | None = None,
-        points: Mapping[str, frozenset[str]] | None = None,
+        points: Mapping[str, Set[str]] | None = None,
     ) -> None:
         self._assets = assets
         self._points = points
@@ -40,6 +40,11 @@ class Kinship:
         """The assets that a relation of a rule at `asset` asks, by id; never the asset itself."""
         return tuple(sorted(name for name in self._at(asset, relation.side) if self._answers(name, relation)))
 
+    def asked(self, asset: str, relation: Relation) -> tuple[str, ...]:
+        """The assets of the class on that side, whatever they can give."""
+        found = (name for name in self._at(asset, relation.side) if name in self._assets)
+        return tuple(sorted(name for name in found if self._assets[name].asset_class == relation.asset_class))
+
     def _at(self, asset: str, side: Side) -> Iterable[str]:
         if side is Side.NEARBY:
             place = self._assets[asset].location if asset in self._assets else ""
@@ -50,7 +55,7 @@ class Kinship:
         asset = self._assets.get(name)
         if asset is None or asset.asset_class != relation.asset_class:
             return False
-        if self._points is not None and not self._points.get(name, frozenset()).issuperset(relation.points):
+        if self._points is not None and not self._points.get(name, frozenset()) >= frozenset(relation.points):
             return False
         return all(key in asset.rated for key in relation.rated)
 

@@ -23,10 +23,12 @@ from facility.names import nearest
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
+from rules.derived import place
 from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.kinship import Kinship
 from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
+from rules.language.trends import seconds_of_readings
 from rules.rule import Raises, Rule, Severity
 from rules.schedule import Hours, parse_hours
 from rules.soundness import flaws
@@ -93,11 +95,18 @@ class Definition:
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
+    problems: list[Problem] = []
     kept = site.settings.readings.retention_days
-    definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets, kept_days=kept)
-    points = mapped_points(site, catalog)
+    derived, points = place(catalog, site.assets, mapped_points(site, catalog), site.locations, problems)
+    try:
+        definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets, kept_days=kept)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from error
+    if problems:
+        raise ConfigError(problems)
     book = assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
-    return replace(book, holidays=site.holidays)
+    idle = tuple(Unused(item.point.key, f"{item.file}:{item.line}", why) for item, why in derived.unused)
+    return replace(book, holidays=site.holidays, derived=derived, unused=book.unused + idle)
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
@@ -298,7 +307,7 @@ class _Reader:
             self.wrong(place, error.message, offset=error.column - 1)
             return None
         for function, seconds in found.windows:
-            if self.kept_days is not None and seconds > self.kept_days * 86_400:
+            if self.kept_days is not None and seconds_of_readings(function, seconds) > self.kept_days * 86_400:
                 self.wrong(
                     place, f"{function} looks {seconds / 86_400:g} days back, readings are kept {self.kept_days}"
                 )

@@ -30,7 +30,7 @@ from facility.clock import Clock
 from facility.config import Site
 from facility.errors import DecodeError, StoreError
 from facility.readings import Sample
-from facility.wire import Batch, decode, parse_topic, readings_topic, status_topic
+from facility.wire import DERIVED, Batch, decode, parse_topic, readings_topic, status_topic, stored_topic
 from rules.baselines import Baselines, save_hours
 from rules.channels import Channel
 from rules.compiled import Rulebook
@@ -45,6 +45,7 @@ from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
 from rules.taking_up import take_up_trials
+from rules.telling import Telling
 from rules.tending import note_orphans, tend
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Rules:
         self.gateways = Gateways(
             self.site, self.catalog, self.engine, bus=self.bus, clock=self.clock, judge=self._try, counts=self.counts
         )
+        self.telling = Telling(self.site.id, self.engine, bus=self.bus, clock=self.clock, counts=self.counts)
         self.live = asyncio.Event()
         self._progress: dict[str, Progress] = {}
         self._pending: list[Judgement] = []
@@ -106,6 +108,7 @@ class Rules:
         return {
             **{name: float(number) for name, number in self.counts.items()},
             **self.engine.metrics(),
+            "derived_unconfirmed": float(self.telling.unconfirmed),
             "waiting_judgements": float(len(self._pending)),
             "gateways_offline": float(self.gateways.offline),
             "missing_batches": float(sum(progress.missing for progress in self._progress.values())),
@@ -123,6 +126,7 @@ class Rules:
             async with (
                 self.bus.subscribe(readings_topic(self.site.id, "+"), limit=MAX_WAITING) as readings,
                 self.bus.subscribe(status_topic(self.site.id, "+")) as statuses,
+                self.bus.subscribe(stored_topic(self.site.id, DERIVED)) as confirmations,
             ):
                 work.append(asyncio.create_task(self.outbox.run(), name="outbox"))
                 work.append(asyncio.create_task(self._keep(), name="rules: records"))
@@ -131,6 +135,8 @@ class Rules:
                 work.append(asyncio.create_task(self._housekeeping(), name="rules: housekeeping"))
                 work.append(asyncio.create_task(self._listen(readings), name="rules: readings"))
                 work.append(asyncio.create_task(self.gateways.listen(statuses), name="rules: gateways"))
+                work.append(asyncio.create_task(self.telling.run(), name="rules: derived points"))
+                work.append(asyncio.create_task(self.telling.listen(confirmations), name="rules: confirmations"))
                 work.append(asyncio.create_task(self.gateways.watch(TICK_LAG_MS), name="rules: silence"))
                 self.baselines.begin(self.readback, self.clock)
                 self.live.set()
@@ -237,6 +243,8 @@ class Rules:
         except DecodeError:
             self.counts["undecodable"] += 1  # ingest keeps the bytes
             return
+        if gateway == DERIVED:
+            return  # what we have told ourselves
         progress = self._progress.get(gateway)
         if site != self.site.id or progress is None:
             self.counts["unknown_gateway"] += 1

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from rules.compiled import CompiledRule
+from facility.assets import Asset
+from facility.catalog import Catalog
+from rules.compiled import CompiledRule, Rulebook
 from rules.conditions import NORMAL, Event, Phase, State, Timing, due
+from rules.deriving import Deriving, Place
 from rules.effects import Judgement, Kind, Seen
 from rules.kinship import Kinship
 from rules.language.frame import Frame, Slot
+from rules.language.relation import Relation
 from rules.language.trends import seconds_of_readings
 from rules.rule import Rule
 from rules.schedule import Hours
@@ -114,31 +118,37 @@ class Watch:
     """One asset: its frame, its runners, and which of them look at which point.
 
     `outside`: point -> the watches of other assets, and those of their runners that look at it here. `owed`: runners
-    that are to be judged by the next tick.
+    that are to be judged by the next tick. `by_derived`: its own runners by the points that are worked out, which no
+    device tells; `feeds`: the points that something is worked out from.
     """
 
     __slots__ = (
-        "asset", "by_point", "changed", "frame", "is_fresh", "looking", "next_due", "open", "outside", "owed",
-        "replaying", "runners", "timed",
+        "asset", "by_derived", "by_point", "changed", "feeds", "frame", "is_fresh", "looking", "next_due", "open",
+        "outside", "owed", "replaying", "runners", "timed",
     )  # fmt: skip
 
-    def __init__(self, asset: str, frame: Frame, runners: list[Runner]) -> None:
+    def __init__(self, asset: str, frame: Frame, runners: list[Runner], deriving: Deriving) -> None:
         self.asset = asset
+        self.feeds = deriving.looked_at(asset)
+        derived = deriving.derived(asset)
         self.frame = frame
         self.runners = dict.fromkeys(runners)
         self.timed = [Group(period, runners) for period in sorted({item.period for item in runners if item.period})]
         self.open: dict[Runner, None] = {}
         self.changed: dict[Runner, None] = {}
         self.next_due = NEVER
-        self.by_point = {
-            key: (slot, dict.fromkeys(runner for runner in runners if key in runner.slots))
-            for key, slot in frame.slots.items()
-        }
-        self.looking = dict.fromkeys(runner for runner in runners if runner.slots)
+        looking = {key: dict.fromkeys(runner for runner in runners if key in runner.slots) for key in frame.slots}
+        self.by_point = {key: (slot, looking[key]) for key, slot in frame.slots.items() if key not in derived}
+        self.by_derived = {key: looking[key] for key in derived}
+        self.looking = dict.fromkeys(runner for runner in runners if not derived.issuperset(runner.slots))
         self.outside: dict[str, dict[Watch, dict[Runner, None]]] = {}
         self.owed: dict[Runner, None] = {}
         self.replaying = 0
         self.is_fresh = True
+
+    def lookers(self, key: str) -> dict[Runner, None]:
+        """The asset's own runners that look at one of its points."""
+        return self.by_derived[key] if key in self.by_derived else self.by_point[key][1]
 
     def seen_by(self, keys: Iterable[str]) -> dict[Watch, dict[Runner, None]]:
         """The runners of other assets that look at one of these points, by their watch."""
@@ -171,7 +181,7 @@ def link(watches: Mapping[str, Watch], kinship: Kinship) -> list[Watch]:
             for relation in runner.relations:
                 for other in kinship.related(watch.asset, relation):
                     _show(watches[other], watch, runner, relation.points)
-    return [watch for watch in watches.values() if watch.outside]
+    return [watch for watch in watches.values() if watch.outside or watch.feeds]
 
 
 def _show(seen: Watch, watch: Watch, runner: Runner, points: Iterable[str]) -> None:
@@ -179,6 +189,32 @@ def _show(seen: Watch, watch: Watch, runner: Runner, points: Iterable[str]) -> N
         seen.outside.setdefault(key, {}).setdefault(watch, {})[runner] = None
         if len(runner.asked) < MAX_ASKED:
             runner.asked[f"{seen.asset}/{key}"] = seen.frame.slots[key]
+
+
+def frames_of(rules: Rulebook, assets: Mapping[str, Asset], catalog: Catalog, zone: ZoneInfo) -> dict[str, Frame]:
+    """An empty frame for each asset; each knows those that its relations ask."""
+    frames = {
+        name: Frame(catalog.classes[assets[name].asset_class].points, assets[name].rated, zone=zone)
+        for name in rules.by_asset
+    }
+    for name, frame in frames.items():
+
+        def relatives(relation: Relation, name: str = name) -> list[Frame]:
+            return [frames[other] for other in rules.kinship.related(name, relation)]
+
+        frame.relatives = relatives
+    return frames
+
+
+def concerned(watches: Mapping[str, Watch], derived: Iterable[Place]) -> dict[Watch, dict[Runner, None]]:
+    """The runners, of whatever asset, that look at these derived points."""
+    found: dict[Watch, dict[Runner, None]] = {}
+    for asset, key in derived:
+        watch = watches[asset]
+        found.setdefault(watch, {}).update(watch.lookers(key))
+        for other, runners in watch.seen_by([key]).items():
+            found.setdefault(other, {}).update(runners)
+    return found
 
 
 class Verdicts:

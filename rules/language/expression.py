@@ -30,6 +30,7 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from facility.classfile import AssetClass
 from facility.names import nearest, unknown
@@ -42,7 +43,7 @@ from rules.language.functions import FUNCTIONS
 from rules.language.generate import function
 from rules.language.grammar import column, parse, part, source, wrong
 from rules.language.logic import Logic, Values, truth
-from rules.language.measures import agreed, calculated
+from rules.language.measures import agreed, calculated, shown
 from rules.language.relation import Relation, Side
 from rules.language.terms import Term, Type
 
@@ -71,15 +72,18 @@ class Compiled:
     relations: tuple[Relation, ...]
     logic: Logic
     cost: float
-    _bind: Callable[[Frame], Callable[[], bool | None]]
+    _bind: Callable[[Frame], Callable[[], Any]]
 
     @property
     def is_timed(self) -> bool:
         """Whether its answer can change although no reading comes."""
         return bool(self.windows)
 
-    def bind(self, frame: Frame) -> Callable[[], bool | None]:
-        """The condition over one asset: a function that gives true, false, or None for unknown."""
+    def bind(self, frame: Frame) -> Callable[[], Any]:
+        """The condition (or value) over one asset: a function that gives true, false, or None for unknown.
+
+        Any, because the type was fixed when it was compiled.
+        """
         return self._bind(frame)
 
 
@@ -95,6 +99,23 @@ def compile_expression(
     compiler = _Compiler(asset_class, index, classes or {})
     compiler.cost = sum(isinstance(node, ast.expr) for node in ast.walk(body))
     return compiler.compiled(text, compiler.truth(body))
+
+
+def compile_value(text: str, asset_class: AssetClass, *, of: Point, classes: Mapping[str, AssetClass]) -> Compiled:
+    """The same for the value of a derived point: a condition if it is discrete, else a number in its unit.
+
+    What it is bound to gives that, or None.
+    """
+    body = parse(text)
+    compiler = _Compiler(asset_class, 0, classes)
+    compiler.cost = sum(isinstance(node, ast.expr) for node in ast.walk(body))
+    if of.kind is Kind.DISCRETE:
+        return compiler.compiled(text, compiler.truth(body))
+    term = compiler.number(body)
+    if term.unit and term.unit != of.unit:
+        given = f"is in {shown(of.unit)}" if of.unit else "has no unit"
+        raise wrong(body, f"{source(body)} is in {shown(term.unit)}, the point {of.key} {given}")
+    return compiler.compiled(text, term)
 
 
 class _Compiler:

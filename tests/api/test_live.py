@@ -19,7 +19,17 @@ from facility.bus import MemoryBus, Message
 from facility.errors import StoreError
 from facility.presence import SILENT_MS, STATUS
 from facility.readings import Quality, Reading, Sample
-from facility.wire import AlarmNotice, Batch, Status, again_topic, alarms_topic, encode, readings_topic, status_topic
+from facility.wire import (
+    DERIVED,
+    AlarmNotice,
+    Batch,
+    Status,
+    again_topic,
+    alarms_topic,
+    encode,
+    readings_topic,
+    status_topic,
+)
 from ingest.memory_store import MemoryStore
 from tests.api.house import NOW, HeldClock, House, a_house, small_site
 from tests.gateway.plant import LoopClock
@@ -95,6 +105,16 @@ def test_strangers_are_counted_and_not_kept(folder: Path) -> None:
     cache.take(batch(1, NOW, 3, gateway="gw-9"))
     assert cache.counts["unknown"] == 3
     assert cache.latest() == []
+
+
+def test_what_the_rules_work_out_is_shown_and_lives_without_a_gateway(folder: Path) -> None:
+    clock = HeldClock()
+    cache = a_cache(folder, clock)
+    cache.take(batch(1, NOW, 3, gateway=DERIVED))
+    assert cache.counts["unknown"] == 0
+    found = cache.reading(*FLOOR)
+    assert found is not None
+    assert (found.value, found.quality) == (3, Quality.GOOD)
 
 
 def test_a_value_gets_stale_after_a_heartbeat_and_three_intervals(folder: Path) -> None:

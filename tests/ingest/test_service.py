@@ -143,8 +143,8 @@ async def test_enough_readings_are_written_before_their_age_asks_for_it(tmp_path
 
 async def test_gateways_are_greeted_once_ingest_listens(tmp_path: Path) -> None:
     async with running(tmp_path) as bench:
-        await bench.until(lambda: len(bench.greeted) >= 2)
-    assert bench.greeted == ["fm/v1/tower/gw-1/stored", "fm/v1/tower/gw-2/stored"]
+        await bench.until(lambda: len(bench.greeted) >= 3)
+    assert bench.greeted == [f"fm/v1/tower/{name}/stored" for name in ("gw-1", "gw-2", "rules")]
 
 
 async def test_a_shared_subscription_is_asked_for_by_its_name(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facility.assets import Asset, Device
 from facility.bus import MemoryBus
-from facility.catalog import load_catalog
+from facility.catalog import Catalog, load_catalog
 from facility.clock import SystemClock
 from facility.config import Site
 from facility.points import Label
@@ -112,11 +112,12 @@ async def at_work(
     store: Store | None = None,
     book: Rulebook | None = None,
     channels: dict[str, Channel] | None = None,
+    catalog: Catalog = CATALOG,
 ) -> AsyncIterator[Rules]:
     """The rules role, running and live."""
     rules = Rules(
         site,
-        CATALOG,
+        catalog,
         book or a_book(site),
         bus=bus or MemoryBus(),
         records=records,
