@@ -162,9 +162,9 @@ def read_rules(
     """
     problems: list[Problem] = []
     found: dict[str, Definition] = {}
-    for place in places:
+    for where in places:
         here: dict[str, str] = {}
-        for path in [place] if place.is_file() else files(place):
+        for path in [where] if where.is_file() else files(where):
             try:
                 document = load(path)
             except ConfigError as error:
