@@ -105,9 +105,22 @@ def frozen(before: Whole, after: Whole) -> list[str]:
     return found + [f"the kind of {name} (classes)" for name in _other_kinds(before.catalog, after.catalog)]
 
 
+_JUDGED_BY = ("future_limit", "api", "alarms")
+"""Settings that the rules are started with."""
+
+
 def judged_otherwise(before: Whole, after: Whole) -> bool:
     """Whether the rules have to be started again: anything is another that they judge by, or that they tell."""
-    look = attrgetter("assets", "locations", "gateways", "channels", "routes", "settings.future_limit", "settings.api")
+    look = attrgetter(
+        "assets",
+        "locations",
+        "gateways",
+        "channels",
+        "routes",
+        "settings.future_limit",
+        "settings.api",
+        "settings.alarms",
+    )
     if look(before.site) != look(after.site) or _homes(before.site) != _homes(after.site):
         return True
     if _judging(before.rulebook) != _judging(after.rulebook) or _derived(before.catalog) != _derived(after.catalog):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -10,13 +11,16 @@ from pydantic import Field
 
 from api.auth import Action, User
 from api.deps import Deps, DepsOf, Reader, may
+from api.grouping import By, Group, Places, grouped
 from api.problems import refused
-from api.schemas import AlarmRowOut, JournalOut, Rows, Shape, refusals
+from api.schemas import AlarmGroupOut, AlarmRowOut, FloodOut, JournalOut, Rows, Shape, refusals
 from facility.clock import from_ms
 from facility.readings import Value
 from facility.words import SEVERITIES
+from rules import related
 from rules.commands import MAX_NOTE
 from rules.notify import REASONS
+from rules.related import FloodRow
 from rules.rows import AlarmRow, JournalRow
 
 router = APIRouter(tags=["alarms"])
@@ -66,13 +70,29 @@ async def alarms(deps: DepsOf, _: Reader, wanted: Annotated[AlarmFilter, Query()
         after=wanted.cursor,
         limit=wanted.limit,
     )
-    return Rows(items=[alarm_out(deps, row) for row in page.items], next=page.next)
+    folded = await related.folded(deps.records, [row.id for row in page.items])
+    return Rows(items=[alarm_out(deps, row, folded.get(row.id, 0)) for row in page.items], next=page.next)
 
 
 @router.get("/alarms/board", summary="Live alarms, worst first", responses=refusals())
 async def board(deps: DepsOf, _: Reader) -> Rows[AlarmRowOut]:
     """What the control room sees: every live alarm, by severity, then newest first."""
-    return Rows(items=[alarm_out(deps, row) for row in await deps.board.alarms()])
+    rows = await deps.board.alarms()
+    folded = Counter(row.cause_id for row in rows if row.cause_id)
+    return Rows(items=[alarm_out(deps, row, folded[row.id]) for row in rows])
+
+
+@router.get("/alarms/groups", summary="Live alarms, grouped", responses=refusals())
+async def groups(deps: DepsOf, _: Reader, group: Annotated[By, Query()] = "location") -> Rows[AlarmGroupOut]:
+    """By place, by asset, or by cause (each alarm that is nobody's consequence, with its own): the worst first."""
+    places = Places(deps.site.assets, deps.site.locations)
+    return Rows(items=[group_out(item, group) for item in grouped(await deps.board.alarms(), group, places)])
+
+
+@router.get("/alarms/floods", summary="Alarm floods, newest first", responses=refusals())
+async def floods(deps: DepsOf, _: Reader, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Rows[FloodOut]:
+    """One that lasts stands first, with `on`."""
+    return Rows(items=[flood_out(row) for row in await related.floods(deps.records, deps.site.id, limit=limit)])
 
 
 @router.get("/alerts", summary="Emergencies now", responses=refusals())
@@ -85,7 +105,14 @@ async def alerts(deps: DepsOf, _: Reader) -> Rows[AlarmRowOut]:
 @router.get("/alarms/{alarm}", summary="One alarm", responses=refusals(404))
 async def one_alarm(deps: DepsOf, _: Reader, alarm: str) -> AlarmRowOut:
     """One alarm as it stands."""
-    return alarm_out(deps, await deps.records.alarm(alarm))
+    return await _in_full(deps, await deps.records.alarm(alarm))
+
+
+@router.get("/alarms/{alarm}/consequences", summary="What is a consequence of an alarm", responses=refusals(404))
+async def consequences(deps: DepsOf, _: Reader, alarm: str) -> Rows[AlarmRowOut]:
+    """The alarms that are listed under it, whether they are over or not, newest first; at most a thousand."""
+    await deps.records.alarm(alarm)
+    return Rows(items=[alarm_out(deps, row) for row in await related.consequences(deps.records, alarm)])
 
 
 @router.get("/alarms/{alarm}/journal", summary="What happened to an alarm", responses=refusals(404))
@@ -99,14 +126,14 @@ async def journal(deps: DepsOf, _: Reader, alarm: str) -> Rows[JournalOut]:
 async def acknowledge(deps: DepsOf, user: Acknowledger, alarm: str, body: Note) -> AlarmRowOut:
     """Somebody has seen it and cares for it. 409 when nothing is owed."""
     row = await deps.commands.acknowledge(alarm, actor=user.name, at=deps.clock.ms(), note=body.note)
-    return _changed(deps, row)
+    return await _changed(deps, row)
 
 
 @router.post("/alarms/{alarm}/reset", summary="Let go of a latched alarm", responses=refusals(404, 409))
 async def reset(deps: DepsOf, user: Resetter, alarm: str, body: Note) -> AlarmRowOut:
     """Only a latched alarm that was acknowledged and whose condition has cleared; else 409."""
     row = await deps.commands.reset(alarm, actor=user.name, at=deps.clock.ms(), note=body.note)
-    return _changed(deps, row)
+    return await _changed(deps, row)
 
 
 @router.post("/alarms/{alarm}/shelve", summary="Keep quiet for a while", responses=refusals(404, 409))
@@ -117,18 +144,53 @@ async def shelve(deps: DepsOf, user: Shelver, alarm: str, body: Shelving) -> Ala
         row = await deps.commands.shelve(
             alarm, actor=user.name, at=at, until=at + body.minutes * 60_000, reason=body.reason.strip()
         )
-    return _changed(deps, row)
+    return await _changed(deps, row)
 
 
 @router.post("/alarms/{alarm}/unshelve", summary="End the shelving", responses=refusals(404, 409))
 async def unshelve(deps: DepsOf, user: Shelver, alarm: str, body: Note) -> AlarmRowOut:
     """Before its time."""
     row = await deps.commands.unshelve(alarm, actor=user.name, at=deps.clock.ms(), note=body.note)
-    return _changed(deps, row)
+    return await _changed(deps, row)
 
 
-def alarm_out(deps: Deps, row: AlarmRow) -> AlarmRowOut:
-    """An alarm on the wire."""
+def group_out(group: Group, by: By) -> AlarmGroupOut:
+    """A group on the wire."""
+    worst = SEVERITIES[group.worst]
+    return AlarmGroupOut(
+        group=by,
+        key=group.key,
+        zh=group.label.zh,
+        en=group.label.en,
+        alarms=len(group.rows),
+        owed=group.owed,
+        worst=group.worst,
+        worst_zh=worst.zh,
+        worst_en=worst.en,
+        newest=from_ms(group.newest),
+    )
+
+
+def flood_out(row: FloodRow) -> FloodOut:
+    """A flood on the wire."""
+    worst = SEVERITIES[row.worst]
+    return FloodOut(
+        id=row.id,
+        on=row.ended_at is None,
+        began_at=from_ms(row.began_at),
+        told_at=instant_of(row.told_at),
+        ended_at=instant_of(row.ended_at),
+        alarms=row.alarms,
+        untold=row.untold,
+        worst=row.worst,
+        worst_zh=worst.zh,
+        worst_en=worst.en,
+    )
+
+
+def alarm_out(deps: Deps, row: AlarmRow, folded: int = 0) -> AlarmRowOut:
+    """An alarm on the wire; `folded` others are its consequences."""
+    quiet = REASONS.get(row.quiet)
     asset = deps.site.assets.get(row.asset)
     severity = SEVERITIES[row.severity]
     return AlarmRowOut(
@@ -165,6 +227,11 @@ def alarm_out(deps: Deps, row: AlarmRow) -> AlarmRowOut:
         version=row.version,
         ticket=row.ticket_id,
         facts=facts_text(row.facts),
+        cause_id=row.cause_id,
+        folded=folded,
+        quiet=row.quiet,
+        quiet_zh=quiet.zh if quiet else "",
+        quiet_en=quiet.en if quiet else "",
     )
 
 
@@ -197,6 +264,10 @@ def instant_of(ms: int | None) -> datetime | None:
     return None if ms is None else from_ms(ms)
 
 
-def _changed(deps: Deps, row: AlarmRow) -> AlarmRowOut:
+async def _changed(deps: Deps, row: AlarmRow) -> AlarmRowOut:
     deps.board.touch()
-    return alarm_out(deps, row)
+    return await _in_full(deps, row)
+
+
+async def _in_full(deps: Deps, row: AlarmRow) -> AlarmRowOut:
+    return alarm_out(deps, row, (await related.folded(deps.records, [row.id])).get(row.id, 0))

@@ -7,7 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from api.live import LiveCache
 from facility.clock import Clock
+from rules.related import FloodRow
 from rules.rows import AlarmRow
+
+Read = Callable[[], Awaitable[tuple[Sequence[AlarmRow], FloodRow | None]]]
+"""Gives the live alarms, and the flood if there is one."""
 
 LONGEST_S = 5.0
 """A board is read anew at least this often when somebody looks, even when nothing was told on the bus."""
@@ -16,10 +20,11 @@ SHORTEST_S = 0.2
 
 
 class Board:
-    """Live alarms, worst first. `read` asks the records; the bus says when that is worth while."""
+    """Live alarms, worst first, and the flood that lasts. `read` asks the records; the bus says when that pays."""
 
-    def __init__(self, read: Callable[[], Awaitable[Sequence[AlarmRow]]], live: LiveCache, clock: Clock) -> None:
+    def __init__(self, read: Read, live: LiveCache, clock: Clock) -> None:
         self.revision = 0
+        self.flood: FloodRow | None = None
         self._read = read
         self._live = live
         self._clock = clock
@@ -49,7 +54,7 @@ class Board:
     async def _refresh(self) -> None:
         self._touched = False
         self._seen = self._live.alarm_changes
-        rows = await self._read()
+        rows, self.flood = await self._read()
         fresh = tuple(sorted(rows, key=lambda row: (row.severity, -(row.raised_at or row.opened_at), row.id)))
         if fresh != self._rows:
             self._rows = fresh

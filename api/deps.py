@@ -25,10 +25,12 @@ from facility.points import Label
 from ingest.accounting import Gap
 from ingest.deadletters import DeadLetters
 from ingest.store import ReadingStore
+from rules import related
 from rules.command_desk import CommandDesk
 from rules.commands import Commands
 from rules.notify import Routing
 from rules.records import Records
+from rules.related import FloodRow
 from rules.rows import AlarmRow
 
 COOKIE = "caretaker_session"
@@ -86,8 +88,10 @@ class Deps:
         self.live.adopt(site, catalog)
         self.commander.adopt(site, catalog)
 
-    async def _live_alarms(self) -> Sequence[AlarmRow]:
-        return await self.records.live_alarms(self.site.id)
+    async def _live_alarms(self) -> tuple[Sequence[AlarmRow], FloodRow | None]:
+        floods = await related.floods(self.records, self.site.id, limit=1)
+        flood = floods[0] if floods and floods[0].ended_at is None else None
+        return await self.records.live_alarms(self.site.id), flood
 
 
 def deps_of_app(app: FastAPI) -> Deps:

@@ -143,7 +143,9 @@ class AlarmRowOut(Shape):
     """One alarm. `shown` is the one name a person sees: the suppression if there is one, else the state.
 
     `active`: the condition is abnormal now; `owed`: somebody has to acknowledge; `live`: not over yet.
-    `facts` is what the rule saw, as one line. `/rules/{rule}/versions/{rule_version}` has the text of the rule.
+    `facts` is what the rule saw, as one line. `cause_id`: the alarm that it is a consequence of; `folded`: how many
+    are consequences of this one. `quiet`: why people were not told of it on its own, a code.
+    `/rules/{rule}/versions/{rule_version}` has the text of the rule.
     """
 
     id: str
@@ -179,6 +181,41 @@ class AlarmRowOut(Shape):
     version: int
     ticket: str | None
     facts: str
+    cause_id: str | None
+    folded: int
+    quiet: str = Field(examples=["folded"])
+    quiet_zh: str
+    quiet_en: str
+
+
+class AlarmGroupOut(Shape):
+    """Live alarms that belong together: `alarms` how many, `owed` not acknowledged, `worst` severity (1 is worst)."""
+
+    group: str = Field(examples=["location"])
+    key: str = Field(description="a place, an asset, or the alarm that is the cause")
+    zh: str
+    en: str
+    alarms: int
+    owed: int
+    worst: int
+    worst_zh: str
+    worst_en: str
+    newest: datetime
+
+
+class FloodOut(Shape):
+    """So many alarms at once that most were told in summaries only. `on`: it lasts; `untold`: how many of `alarms`."""
+
+    id: str
+    on: bool
+    began_at: datetime
+    told_at: datetime | None
+    ended_at: datetime | None
+    alarms: int
+    untold: int
+    worst: int
+    worst_zh: str
+    worst_en: str
 
 
 class JournalOut(Shape):

@@ -123,11 +123,59 @@ class RouteSettings(Strict):
     events: list[Literal["raise", "clear", "acknowledge", "ticket"]] = ["raise"]
 
 
+class FoldingSettings(Strict):
+    """How consequences are told together with their cause (rules/folding.py).
+
+    A possible consequence is held for `settle` seconds, in case its cause follows; a cause explains what is raised
+    within `window` seconds after it (and up to `settle` before it); when it is over, what still stands `release`
+    seconds later is told on its own.
+    """
+
+    settle: float = Field(default=3.0, ge=0, le=60)
+    window: float = Field(default=600.0, gt=0, le=86_400)
+    release: float = Field(default=120.0, ge=0, le=86_400)
+
+
+class FloodSettings(Strict):
+    """When so many alarms come that telling each helps nobody (rules/flood.py).
+
+    More than `start` alarms within `window` seconds begin a flood, fewer than `end` within as long end it. Meanwhile
+    severities 3 and 4 are only told in a summary, one every `summary` seconds, and of severity 2 no more than
+    `urgent_per_minute` one by one.
+    """
+
+    start: int = Field(default=10, ge=1, le=10_000)
+    end: int = Field(default=5, ge=1, le=10_000)
+    window: float = Field(default=600.0, gt=0, le=86_400)
+    summary: float = Field(default=600.0, ge=10, le=86_400)
+    urgent_per_minute: int = Field(default=10, ge=0, le=10_000)
+
+    @model_validator(mode="after")
+    def _ends_below(self) -> FloodSettings:
+        if self.end > self.start:
+            raise ValueError("a flood can't end above where it starts: end <= start")
+        return self
+
+
+class RepeatSettings(Strict):
+    """How often an alarm that comes back is told: `times` more an hour, where it is back within `within` seconds."""
+
+    times: int = Field(default=3, ge=0, le=1000)
+    within: float = Field(default=900.0, ge=0, le=3600)
+
+
 class AlarmSettings(Strict):
-    """Limits of an alarm's life: the longest shelving, and after how many hours an alarm that stands is stale."""
+    """How alarms live and are told. Nothing here touches judging, recording or showing, and severity 1 is always told.
+
+    The longest shelving, and after how many hours an alarm that stands is stale; how consequences, floods and alarms
+    that come back are told.
+    """
 
     shelve_hours: float = Field(default=8.0, gt=0, le=72)
     stale_hours: float = Field(default=24.0, gt=0, le=8760)
+    folding: FoldingSettings = FoldingSettings()
+    flood: FloodSettings = FloodSettings()
+    repeat: RepeatSettings = RepeatSettings()
 
 
 class Settings(Strict):

@@ -49,7 +49,7 @@ class Kinship:
         if side is Side.NEARBY:
             place = self._assets[asset].location if asset in self._assets else ""
             return [name for name in self._by_place.get(place, ()) if name != asset]
-        return _reached(asset, self._parents if side is Side.UPSTREAM else self._children)
+        return reached(asset, self._parents if side is Side.UPSTREAM else self._children)
 
     def _answers(self, name: str, relation: Relation) -> bool:
         asset = self._assets.get(name)
@@ -68,7 +68,7 @@ class Kinship:
         return found
 
 
-def _reached(start: str, ways: Mapping[str, Iterable[str]]) -> Iterable[str]:
+def reached(start: str, ways: Mapping[str, Iterable[str]]) -> Iterable[str]:
     """All that can be reached from `start`, without it."""
     found: dict[str, None] = {}
     ahead = list(ways.get(start, ()))

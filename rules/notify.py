@@ -32,6 +32,11 @@ REASONS: Mapping[str, Label] = {
     "historical": Label("未通知：补传的历史数据", "not told: the readings were replayed and are too old"),
     "told": Label("未通知：此前已通知", "not told again: people know already"),
     "untold": Label("未通知：此前未通知其发生", "not told: nobody was told that it began"),
+    "settling": Label("暂缓通知：等待片刻，看是否有上级原因", "held for a moment: its cause may follow"),
+    "folded": Label("未单独通知：是另一报警的后果", "not told on its own: a consequence of another alarm"),
+    "repeat": Label("未通知：反复报警，已达通知次数上限", "not told again: it keeps coming back"),
+    "flood": Label("未单独通知：报警洪峰，已汇总通知", "not told on its own: an alarm flood, told in a summary"),
+    "escalated": Label("持续未消除，已升级", "it has stood for long and is more severe now"),
     "no_route": Label("未通知：没有匹配的通知路线", "not told: no route matches"),
     "no_channel": Label("未通知：没有配置通知渠道", "not told: the site has no channel"),
     "chattering": Label(
@@ -53,6 +58,7 @@ _EVENT = {
     "clear": Label("恢复", "returned to normal"),
     "acknowledge": Label("已确认", "acknowledged"),
     "ticket": Label("新工单", "new ticket"),
+    "escalate": Label("持续未消除，已升级", "stands for long, now more severe"),
 }
 
 
@@ -161,6 +167,8 @@ def already_told(row: AlarmRow, event: str) -> str:
     """`told` when this raise was told before; `untold` when its end has nobody who knows of the beginning."""
     if event == "raise":
         return "told" if row.told else ""
+    if event == "ticket" and row.quiet:
+        return row.quiet
     return "" if row.told or event == "ticket" else "untold"
 
 
@@ -186,21 +194,26 @@ def targets(row: AlarmRow, event: str, routing: Routing) -> Decision:
         return Decision((), "no_channel")
     if event == "raise" and is_emergency(row):
         return Decision(tuple(routing.channels), ROUTED)
-    wanted = [name for route in routing.routes if _matches(route, row, event) for name in route.to]
-    chosen = tuple(dict.fromkeys(name for name in wanted if name in routing.channels))
+    chosen = channels_for(routing, row.severity, row.asset_class, event)
     return Decision(chosen, ROUTED if chosen else "no_route")
 
 
-def _matches(route: RouteSettings, row: AlarmRow, event: str) -> bool:
-    return (
-        event in route.events
-        and row.severity in route.severities
-        and (not route.classes or row.asset_class in route.classes)
-    )
+def channels_for(routing: Routing, severity: int, asset_class: str, event: str = "raise") -> tuple[str, ...]:
+    """The channels of every route that such an alarm goes along, each once."""
+    wanted = [
+        name
+        for route in routing.routes
+        if event in route.events
+        and severity in route.severities
+        and (not route.classes or asset_class in route.classes)
+        for name in route.to
+    ]
+    return tuple(dict.fromkeys(name for name in wanted if name in routing.channels))
 
 
 def key(row: AlarmRow, event: str, channel: str) -> str:
-    """The idempotency key: one message per alarm, raise, event and channel."""
+    """The idempotency key: one message per alarm, raise, event (and severity, as it escalates) and channel."""
+    event = f"{event}{row.severity}" if event == "escalate" else event
     return f"{row.id}:{event}:{row.raise_count}:{channel}"
 
 

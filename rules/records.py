@@ -43,9 +43,10 @@ from rules.rows import (
     ticket_row,
 )
 from rules.shadow import set_shadows_apart
+from rules.sift import Sifter
 from rules.tickets import FINAL, TicketState
-from rules.transitions import Changes, announce, identity, judge, key_of
-from rules.writing import habits, known_judgements, live_alarms, removals, save_cursors, write
+from rules.transitions import Changes, identity, judge, key_of
+from rules.writing import begin_sift, habits, known_judgements, live_alarms, removals, save_cursors, write
 
 T = TypeVar("T")
 Beside = Callable[[AsyncConnection], Awaitable[None]]
@@ -122,15 +123,17 @@ class Records:
         at: int,
         *,
         cursors: Iterable[Cursor] = (),
+        sifter: Sifter | None = None,
         beside: Beside | None = None,
     ) -> Applied:
         """All judgements, their tickets, messages and notices, and how far the rules are, in one transaction.
 
-        `beside` writes in it what else belongs to them; it may be called again when another writer was met.
+        `sifter` holds back what need not be told on its own; without it everything is told. `beside` writes in the same
+        transaction what else belongs to them; it may be called again when another writer was met.
         """
         for attempt in range(CONFLICTS):
             try:
-                return await self._apply(judgements, routing, at, cursors, beside)
+                return await self._apply(judgements, routing, at, cursors, sifter=sifter, beside=beside)
             except IntegrityError as error:  # another process opened the same alarm in between: look again
                 if attempt == CONFLICTS - 1:
                     raise StoreError("records", f"a transition clashes with another writer: {error.orig}") from error
@@ -142,11 +145,14 @@ class Records:
         routing: Routing,
         at: int,
         cursors: Iterable[Cursor],
+        *,
+        sifter: Sifter | None,
         beside: Beside | None,
     ) -> Applied:
         changes = Changes(routing, at, new_id)
         async with self.writing() as connection:
             judgements = await set_shadows_apart(connection, routing.site, judgements, at, new_id)
+            changes.sift = await begin_sift(connection, routing.site, sifter)
             identities = [identity(routing.site, judgement) for judgement in judgements]
             seen = await known_judgements(connection, identities)
             keys = {key_of(judgement) for judgement in judgements}
@@ -164,40 +170,19 @@ class Records:
             await save_cursors(connection, routing.site, cursors)
             if beside:
                 await beside(connection)
-        self._wake(changes)
+        self.committed(changes)
         opened, moved, tickets = len(changes.opened), len(changes.moved), len(changes.tickets)
         return Applied(opened, moved, changes.unchanged, changes.duplicates, tickets, len(changes.outbox))
-
-    async def announce(self, routing: Routing, at: int, *, settled_before: int) -> int:
-        """Tell of alarms that stand untold (raised while suppressed, or by replayed readings); returns how many.
-
-        Only those that last changed at or before `settled_before`, so that a replay may first clear what it raised.
-        """
-        table = schema.alarms
-        query = select(table).where(
-            table.c.site == routing.site,
-            table.c.live.is_(True),
-            table.c.told.is_(False),
-            table.c.state == State.UNACKNOWLEDGED.value,
-            table.c.suppression == Suppression.NONE.value,
-            table.c.changed_at <= settled_before,
-        )
-        if not await self.rows(query.limit(1)):
-            return 0
-        changes = Changes(routing, at, new_id)
-        async with self.writing() as connection:
-            for found in (await connection.execute(query.with_for_update())).mappings():
-                announce(changes, alarm_row(found))
-            await write(connection, changes)
-        self._wake(changes)
-        return len(changes.moved)
 
     async def save_cursors(self, site: str, cursors: Iterable[Cursor]) -> None:
         """Remember how far the rules are with each gateway."""
         async with self.writing() as connection:
             await save_cursors(connection, site, cursors)
 
-    def _wake(self, changes: Changes) -> None:
+    def committed(self, changes: Changes) -> None:
+        """Keep what the changes made of their sifter, and wake the outbox. At once after the transaction, unawaited."""
+        if changes.sift:
+            changes.sift.sifter.keep(changes.sift)
         if changes.outbox:
             self.outbox_changed.set()
 

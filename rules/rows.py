@@ -50,6 +50,7 @@ class AlarmRow:
     `told`: people were told of the present raise, or nobody is to be told; `told_at`: when they last were.
     `inhibited`: the plant's own logic wants it quiet. `chattering_since`, `stale_at`: it comes and goes, or was found
     to stand for too long. `removal_id`: what took it out of service. `version` grows with each transition.
+    `quiet`: why this raise is not told on its own, for now until `tell_at` if that is set; `cause_id` is its cause.
     """
 
     id: str
@@ -89,6 +90,9 @@ class AlarmRow:
     chattering_since: int | None = None
     stale_at: int | None = None
     removal_id: str | None = None
+    quiet: str = ""
+    tell_at: int | None = None
+    cause_id: str | None = None
 
     @property
     def alarm(self) -> Alarm:
@@ -126,8 +130,7 @@ class JournalRow:
     """One transition of an alarm. `reason` says why people were told or not (codes in rules.notify.REASONS).
 
     `at` is when it happened, `recorded_at` when it was written; `note` is what a person wrote. `seen` are the readings
-    of the rule at that instant, by point: `{"value": 7, "quality": "good", "at": 1700000000000}`; empty where nobody
-    knew them.
+    of the rule at that instant, by point: `{"value": 7, "quality": "good", "at": 1700000000000}`, where known.
     """
 
     id: int

@@ -28,6 +28,15 @@ class Raises(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """After `after` seconds the alarm has this severity; `until_acknowledged`: unless somebody has acknowledged it."""
+
+    after: float
+    severity: Severity
+    until_acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of a class. `when`/`clear`/`enable`/`suppress` are expression texts; durations in seconds.
 
@@ -37,6 +46,8 @@ class Rule:
     always if empty.
     `origin` is file:line, for people; `text` and `version` as rules/versions.py gives them.
     `shadow`: what it raises reaches nobody; `shadow_of` is the live rule that it is to replace, if there is one.
+    `cause`: what the alarm may be the cause of downstream, such as `supply`; `effect_of`: what may be its cause.
+    `escalate`: steps of time, each to a worse severity.
     """
 
     id: str
@@ -61,4 +72,7 @@ class Rule:
     origin: str = ""
     text: str = ""
     version: str = ""
+    cause: str = ""
+    effect_of: frozenset[str] = frozenset()
+    escalate: tuple[Escalation, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)

@@ -24,6 +24,7 @@ from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
 from rules.derived import place
+from rules.followups import WORD, Step, Told, check_effects, check_words, steps_of
 from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.kinship import Kinship
 from rules.language.expression import INDEXED, Compiled, compile_expression
@@ -56,6 +57,9 @@ class _Rule(Strict):
     shelvable: bool | None = None
     schedule: list[str] = Field(default=[], max_length=50)
     assets: list[str] = []
+    cause: str = Field(default="", pattern=WORD, max_length=40)
+    effect_of: list[str] = Field(default=[], max_length=20)
+    escalate: list[Step] = Field(default=[], max_length=3)
     disable: bool = False
     shadow: bool = False
     shadow_of: str | None = Field(default=None, max_length=100)
@@ -162,6 +166,7 @@ def read_rules(
     """
     problems: list[Problem] = []
     found: dict[str, Definition] = {}
+    effects: list[tuple[Told, Path_, list[str]]] = []
     for where in places:
         here: dict[str, str] = {}
         for path in [where] if where.is_file() else files(where):
@@ -173,7 +178,10 @@ def read_rules(
             pack, wrong = document.read(_Pack)
             problems += wrong
             if pack:
-                _merge(_Reader(document, catalog, assets, problems, kept_days), pack, here, found)
+                reader = _Reader(document, catalog, assets, problems, kept_days)
+                _merge(reader, pack, here, found)
+                effects += reader.effects
+    check_words(effects, (definition.rule.cause for definition in found.values()))
     if problems:
         raise ConfigError(problems)
     return list(found.values())
@@ -224,6 +232,7 @@ class _Reader:
         self.catalog = catalog
         self.assets = assets
         self.problems = problems
+        self.effects: list[tuple[Told, Path_, list[str]]] = []
         self.kept_days = kept_days
 
     def wrong(self, place: Path_, message: str, *, offset: int = 0) -> None:
@@ -245,6 +254,9 @@ class _Reader:
                 self.wrong((*place, "assets"), f"there is no asset {asset!r} of class {asset_class.id}")
         delay = self._seconds((*place, "for"), item.for_)
         clear_delay = self._seconds((*place, "clear_for"), item.clear_for)
+        escalate = steps_of((*place, "escalate"), item.escalate, item.severity, self._seconds, self.wrong)
+        check_effects((*place, "effect_of"), item.effect_of, item.severity, item.raises, self.wrong)
+        self.effects.append((self.wrong, (*place, "effect_of"), item.effect_of))
         schedule = self._hours((*place, "schedule"), item.schedule)
         if item.suppress and item.severity == Severity.EMERGENCY:
             self.wrong((*place, "suppress"), "an alarm of life safety (severity 1) is never suppressed")
@@ -271,6 +283,9 @@ class _Reader:
             shadow=item.shadow,
             shadow_of=item.shadow_of or "",
             origin=self.origin(place),
+            cause=item.cause,
+            effect_of=frozenset(item.effect_of),
+            escalate=escalate,
         )
         return Definition(stamped(rule), asset_class, self.catalog.classes)
 

@@ -74,6 +74,9 @@ alarms = Table(
     Column("chattering_since", BigInteger),
     Column("stale_at", BigInteger),
     Column("removal_id", String(32)),
+    Column("quiet", String(16), nullable=False, server_default=""),
+    Column("tell_at", BigInteger),
+    Column("cause_id", String(32)),
 )
 Index(
     "alarms_one_live",
@@ -87,6 +90,7 @@ Index(
 )
 Index("alarms_live", alarms.c.live, alarms.c.id)
 Index("alarms_asset", alarms.c.asset, alarms.c.id)
+Index("alarms_cause", alarms.c.cause_id)
 
 journal = Table(
     "journal",
@@ -107,6 +111,7 @@ journal = Table(
     Column("seen", JSON, nullable=False, server_default="{}"),
 )
 Index("journal_alarm", journal.c.alarm_id, journal.c.id)
+Index("journal_recorded", journal.c.recorded_at)
 
 tickets = Table(
     "tickets",
@@ -187,6 +192,20 @@ deliveries = Table(
     Column("error", Text, nullable=False),
 )
 Index("deliveries_outbox", deliveries.c.outbox_id)
+
+floods = Table(
+    "floods",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("site", _name(), nullable=False),
+    Column("began_at", BigInteger, nullable=False),
+    Column("told_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("alarms", Integer, nullable=False),
+    Column("untold", Integer, nullable=False),
+    Column("worst", Integer, nullable=False),
+)
+Index("floods_site", floods.c.site, floods.c.began_at)
 
 cursors = Table(
     "cursors",

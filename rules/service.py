@@ -44,6 +44,8 @@ from rules.readback import History, ReadBack
 from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
+from rules.settling import remember, settle
+from rules.sift import Sifter
 from rules.taking_up import take_up_trials
 from rules.telling import Telling
 from rules.tending import note_orphans, tend
@@ -86,6 +88,7 @@ class Rules:
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
         self.routing = Routing.of(self.site)
+        self.sifter = Sifter.of(self.site, self.rulebook, self.routing, self.engine.seen)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
         self.counts: Counter[str] = Counter()
         self.gateways = Gateways(
@@ -107,6 +110,7 @@ class Rules:
         tally = self.outbox.tally
         return {
             **{name: float(number) for name, number in self.counts.items()},
+            **{f"told_{name}": float(number) for name, number in self.sifter.reasons.items()},
             **self.engine.metrics(),
             "derived_unconfirmed": float(self.telling.unconfirmed),
             "waiting_judgements": float(len(self._pending)),
@@ -163,11 +167,12 @@ class Rules:
         self._progress = {name: Progress(name, cursors.get(name)) for name in self.site.gateways}
         await self.baselines.load(self.clock.ms())
         await self._take_up(delays)
+        await remember(self.records, self.sifter, self.clock.ms())
         if cursors:
             await self.readback.settled()
         await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
         await self._write()
-        await self._announce(settled_before=self.clock.ms())
+        await self._settle(0)
         self._judge(self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
 
     async def _cursors(self) -> dict[str, Cursor]:
@@ -313,21 +318,17 @@ class Rules:
             await self.clock.sleep(max(TICK, TICK_SHARE * (self.clock.monotonic() - begun)))
 
     async def _housekeeping(self) -> None:
-        """Do what time alone does to alarms, and tell of those that stand untold."""
         while True:
             await self.clock.sleep(HOUSEKEEPING)
-            now = self.clock.ms()
-            try:
-                done = await tend(self.records, self.routing, now, self.engine.seen)
-                self.counts["shelvings_ended"] += done.unshelved
-            except StoreError as error:
-                self._database_error(error)
-            await self._announce(settled_before=now - SETTLED_MS)
+            await self._settle(SETTLED_MS)
 
-    async def _announce(self, *, settled_before: int) -> None:
+    async def _settle(self, standing: int) -> None:
+        """Do what time alone does to alarms, tell what is due, and what stands untold for `standing` ms."""
+        now = self.clock.ms()
         try:
-            told = await self.records.announce(self.routing, self.clock.ms(), settled_before=settled_before)
-            self.counts["told_late"] += told
+            done = await tend(self.records, self.routing, now, self.engine.seen)
+            self.counts["shelvings_ended"] += done.unshelved
+            self.counts.update(await settle(self.records, self.sifter, now, settled_before=now - standing))
         except StoreError as error:
             self._database_error(error)
 
@@ -362,7 +363,9 @@ class Rules:
             await save_delays(connection, self.site.id, delays)
 
         try:
-            done = await self.records.apply(batch, self.routing, self.clock.ms(), cursors=cursors, beside=keep)
+            done = await self.records.apply(
+                batch, self.routing, self.clock.ms(), cursors=cursors, sifter=self.sifter, beside=keep
+            )
         except StoreError as error:
             self._moved = True
             self._database_error(error)

@@ -20,6 +20,7 @@ from rules.effects import Judgement, Look, Seen, blind
 from rules.notify import Decision, Moment, Routing, decide, is_guarded, message, notice, ticket_priority, wants_ticket
 from rules.opening import CHATTER_GUIDANCE, CHATTER_PRIORITY, CHATTERING, new_alarm, new_ticket
 from rules.rows import AlarmRow, RemovalRow, TicketRow
+from rules.sift import FOLDED, NOBODY, Sift
 
 ENGINE = "engine"
 """The actor of what the rules engine did."""
@@ -33,7 +34,6 @@ Key = tuple[str, int, str]
 
 _CONDITION = frozenset({Event.RAISE, Event.CLEAR})
 _RELEASES = frozenset({Event.UNSHELVE, Event.RELEASE, Event.RETURN})
-_NOBODY_TO_TELL = frozenset({"no_route", "no_channel"})
 _encoder = msgspec.json.Encoder()
 
 
@@ -43,6 +43,7 @@ class Changes:
 
     `habits` are those loaded, by alarm, and `behaved` the ones that changed; `removals` the assets out of service.
     `look` says what the points of a rule are now, for the journal of what people and time do.
+    `sift` holds back what need not be told on its own; without it everything is told at once.
     """
 
     routing: Routing
@@ -52,6 +53,7 @@ class Changes:
     removals: Mapping[str, RemovalRow] = field(default_factory=dict)
     look: Look = blind
     behaved: dict[Key, Habit] = field(default_factory=dict)
+    sift: Sift | None = None
     opened: dict[str, AlarmRow] = field(default_factory=dict)
     moved: dict[str, AlarmRow] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
@@ -68,6 +70,16 @@ class Changes:
             self.opened[row.id] = row
         else:
             self.moved[row.id] = row
+        if self.sift:
+            self.sift.note(row)
+
+    def sifted(
+        self, row: AlarmRow, decision: Decision, *, settled: bool = False, again: bool = False
+    ) -> tuple[AlarmRow, Decision]:
+        """The alarm and who is told of it now, as `Sift.decide`."""
+        if self.sift is None:
+            return replace(row, quiet="", tell_at=None, cause_id=None), decision
+        return self.sift.decide(row, decision, self.at, settled=settled, again=again)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +154,7 @@ def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
         extra = {"told": False, "since": moment.since, "facts": dict(moment.facts), "historical": historical}
         if said:
             extra["rule_version"] = said.rule.version
+            extra["severity"] = int(said.rule.severity)  # it may have escalated when it was raised before
     elif event is Event.ACKNOWLEDGE:
         extra = {"acknowledged_by": act.actor}
     elif event in (Event.REMOVE, Event.RETURN):
@@ -151,6 +164,7 @@ def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
     row = _moved(row, alarm, changes.at, extra)
     decision = decide(row, event.value, changes.routing, at=changes.at, historical=historical)
     if event is Event.RAISE:
+        row, decision = changes.sifted(row, decision)
         row = _told(_with_ticket(changes, row, moment, historical=historical), decision, changes.at)
     changes.keep(row)
     _write_down(changes, row, event.value, act, act.reason or decision.reason)
@@ -162,23 +176,51 @@ def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
 
 
 def announce(changes: Changes, row: AlarmRow) -> AlarmRow:
-    """Tell people of an alarm that stands although nobody was told when it was raised (suppressed, or replayed).
+    """Tell people of an alarm that stands although nobody was told when it was raised.
 
+    It was suppressed, or replayed, or held back; what is still to be held back is written down with its new reason.
     One that chatters waits until they may be told anew.
     """
     if row.told or row.state is not State.UNACKNOWLEDGED or row.suppression is not Suppression.NONE:
         return row
+    if changes.sift is None and row.quiet:
+        return row  # the rules role sees to it, which knows of causes and floods
     decision = decide(row, "raise", changes.routing, at=changes.at)
     if decision.reason == "chattering":
         return row
     changes.versions.setdefault(row.id, row.version)
     moment = Moment(row.raised_at or changes.at, row.since, row.facts)
+    before, had_ticket = row.quiet, row.ticket_id is not None
+    row, decision = changes.sifted(row, decision, settled=True)
     row = replace(_with_ticket(changes, row, moment), version=row.version + 1, changed_at=changes.at)
     row = _told(row, decision, changes.at)
     changes.keep(row)
-    _write_down(changes, row, "announce", Act(at=changes.at, actor=SYSTEM), decision.reason)
+    if row.quiet and row.quiet == before and not row.cause_id:
+        return row  # held a little longer
+    event = "fold" if row.cause_id else "announce"
+    _write_down(changes, row, event, Act(at=changes.at, actor=SYSTEM), decision.reason)
     _send(changes, row, "raise", decision, moment)
-    _tell_bus(changes, row, "announce", changes.at)
+    if before and had_ticket:  # its message was held back too
+        _send(changes, row, "ticket", decide(row, "ticket", changes.routing, at=changes.at), moment)
+    _tell_bus(changes, row, event, changes.at)
+    return row
+
+
+def escalate(changes: Changes, row: AlarmRow, severity: int) -> AlarmRow:
+    """Make an alarm that has stood for long more severe, and tell whom the new severity goes to."""
+    changes.versions.setdefault(row.id, row.version)
+    before = row
+    row = replace(row, severity=severity, version=row.version + 1, changed_at=changes.at)
+    decision = decide(replace(row, told=False, chattering_since=None), "raise", changes.routing, at=changes.at)
+    sifted, decision = changes.sifted(row, decision, settled=True, again=True)
+    if decision.is_told:
+        row = _told(sifted, decision, changes.at)
+    changes.keep(row)
+    reason = "escalated" if decision.is_told else decision.reason
+    note = f"{before.severity} → {severity}"
+    _write_down(changes, row, "escalate", Act(at=changes.at, actor=SYSTEM, note=note), reason)
+    _send(changes, row, "escalate", decision, Moment(changes.at, row.since, row.facts))
+    _tell_bus(changes, row, "escalate", changes.at)
     return row
 
 
@@ -259,7 +301,7 @@ def _moved(row: AlarmRow, alarm: Alarm, at: int, extra: dict[str, Any]) -> Alarm
 
 def _told(row: AlarmRow, decision: Decision, at: int) -> AlarmRow:
     """`told` also where there is nobody to tell, so that nobody tries again and again."""
-    told = decision.is_told or decision.reason in _NOBODY_TO_TELL
+    told = decision.is_told or decision.reason in NOBODY
     return replace(row, told=told, told_at=at if told else row.told_at)
 
 
@@ -311,7 +353,7 @@ def _write_down(changes: Changes, row: AlarmRow, event: str, act: Act, reason: s
             "suppression": row.suppression.value,
             "version": row.version,
             "reason": reason,
-            "note": act.note,
+            "note": act.note or (row.cause_id or "" if reason == FOLDED else ""),
             "judgement": identity(row.site, act.judgement) if act.judgement else None,
             "rule_version": act.judgement.rule.version if act.judgement else "",
             "seen": {

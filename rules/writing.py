@@ -14,6 +14,7 @@ from rules import schema, schema_life
 from rules.chatter import Habit
 from rules.rows import AlarmRow, Cursor, RemovalRow, alarm_row, values
 from rules.rows import row as any_row
+from rules.sift import Sift, Sifter
 from rules.transitions import Changes, Key
 
 T = TypeVar("T")
@@ -51,6 +52,18 @@ async def live_alarms(connection: AsyncConnection, site: str, keys: set[Key]) ->
             if key in keys:
                 found[key] = alarm_row(mapping)
     return found
+
+
+async def begin_sift(connection: AsyncConnection, site: str, sifter: Sifter | None) -> Sift | None:
+    """The sift of this transaction, with the causes that stand."""
+    if sifter is None:
+        return None
+    rules = sifter.folding.causes
+    if not rules:
+        return sifter.begin()
+    table = schema.alarms
+    query = select(table).where(table.c.site == site, table.c.live.is_(True), table.c.rule.in_(rules))
+    return sifter.begin(alarm_row(found) for found in (await connection.execute(query)).mappings())
 
 
 async def habits(connection: AsyncConnection, site: str, keys: set[Key]) -> dict[Key, Habit]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from nicegui import ui
 
 from api.console.alarm_acts import Shelving, buttons
@@ -14,7 +16,20 @@ from facility.points import Kind, Label, Point
 from facility.readings import Value
 from facility.words import ALARM_STATES
 from rules.notify import REASONS
+from rules.related import consequences, folded
 from rules.rows import AlarmRow, JournalRow, NotFoundError
+
+MOST = 30
+"""Consequences that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """The alarm's cause, if it has one, its consequences, and how many of these are not over."""
+
+    cause: AlarmRow | None
+    followers: tuple[AlarmRow, ...]
+    number: int
 
 
 class Detail:
@@ -42,6 +57,11 @@ class Detail:
         try:
             found = row or await records.alarm(wanted)
             journal = await records.journal(wanted)
+            related = Related(
+                await records.alarm(found.cause_id) if found.cause_id else None,
+                tuple(await consequences(records, wanted, limit=MOST)),
+                (await folded(records, [wanted])).get(wanted, 0),
+            )
         except NotFoundError:
             self.close()
             return
@@ -53,7 +73,7 @@ class Detail:
         self._panel.clear()
         self._panel.classes(add="open")
         with self._panel:
-            self._draw(found, journal)
+            self._draw(found, journal, related)
 
     def close(self) -> None:
         """Show none."""
@@ -64,7 +84,7 @@ class Detail:
         with self._visitor.client:
             ui.run_javascript('caretaker.here("/console/alarms")')
 
-    def _draw(self, row: AlarmRow, journal: list[JournalRow]) -> None:
+    def _draw(self, row: AlarmRow, journal: list[JournalRow], related: Related) -> None:
         visitor = self._visitor
         asset = visitor.deps.site.assets.get(row.asset)
         place = visitor.deps.site.locations.get(asset.location) if asset else None
@@ -84,6 +104,7 @@ class Detail:
         if row.rule_version:
             with link("when version", f"/console/rules/{row.rule}?version={row.rule_version}"):
                 ui.label(visitor.say("rule_text", rule=row.rule, version=row.rule_version))
+        self._related(related)
         self._part("guidance", visitor.to(row.guidance))
         if row.facts:
             self._heading("facts")
@@ -107,6 +128,25 @@ class Detail:
             lines.append(f"{visitor.say('ticket_of')} {row.ticket_id}")
         return lines
 
+    def _related(self, related: Related) -> None:
+        visitor = self._visitor
+        if related.cause:
+            self._heading("cause_is")
+            self._other(related.cause)
+        if related.followers:
+            n = max(related.number, len(related.followers))
+            Text("heading", visitor.say("consequence_1" if n == 1 else "consequences_n", n=n))
+            for row in related.followers:
+                self._other(row)
+
+    def _other(self, row: AlarmRow) -> None:
+        """Another alarm, as a link that opens it."""
+        asset = self._visitor.deps.site.assets.get(row.asset)
+        with link("related", f"/console/alarms?alarm={row.id}"):
+            severity_mark(row.severity, self._visitor.language, word=False)
+            name = f"{row.asset} {self._visitor.to(asset.label) if asset else ''}".strip()
+            Text("", f"{self._visitor.to(row.title)} · {name}")
+
     def _heading(self, key: str) -> None:
         Text("heading", self._visitor.say(key))
 
@@ -129,7 +169,7 @@ class Detail:
         words = [
             word(EVENTS, entry.event, visitor.language),
             word(ACTORS, entry.actor, visitor.language),
-            entry.note,
+            "" if entry.reason == "folded" else entry.note,  # there it is the id of the cause, which stands above
             visitor.to(why) if why else "",
         ]
         with box("entry"):

@@ -10,15 +10,46 @@ from nicegui import ui
 from api.console.alarm_acts import Shelving, buttons
 from api.console.alarm_detail import Detail
 from api.console.frame import Frame
-from api.console.marks import Text, box, severity_mark
+from api.console.marks import Look, Text, box, severity_mark
 from api.console.texts import word
 from api.console.visitor import Visitor
+from api.grouping import By, Group, Places, followers, grouped
 from facility.words import ALARM_STATES
 from rules.rows import AlarmRow
 
 SHOWN = 60
 """Cards on the page; a flood is counted, not drawn."""
 KEY = "keydown.enter"
+GROUPINGS: tuple[tuple[str, By | None], ...] = (
+    ("one_list", None),
+    ("by_location", "location"),
+    ("by_cause", "cause"),
+    ("by_asset", "asset"),
+)
+
+
+class Heading:
+    """What stands over the alarms of a group: its name, how many, the worst."""
+
+    def __init__(self, page: AlarmsPage) -> None:
+        self._language = page.visitor.language
+        self._visitor = page.visitor
+        self._shown: tuple[object, ...] = ()
+        with page.list:
+            self.element = box("group-head", "header")
+
+    def show(self, group: Group, order: int) -> None:
+        """Show this group at this place of the list."""
+        shown = (group.label, len(group.rows), group.worst, order)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        self.element.style(f"order: {order}")
+        self.element.clear()
+        with self.element:
+            severity_mark(group.worst, self._language)
+            Text("name", self._visitor.to(group.label))
+            Text("number", self._visitor.say("alarms_n" if len(group.rows) != 1 else "alarms_1", n=len(group.rows)))
 
 
 class Card:
@@ -26,7 +57,7 @@ class Card:
 
     def __init__(self, page: AlarmsPage, row: AlarmRow) -> None:
         self._page = page
-        self._version = -1
+        self._drawn: tuple[int, int, bool] | None = None
         self._order = -1
         self._here = False
         with page.list:
@@ -35,23 +66,24 @@ class Card:
         self.element.props["data-alarm"] = row.id
         self.element.on("click", lambda: page.choose(row.id)).on(KEY, lambda: page.choose(row.id))
 
-    def show(self, row: AlarmRow, order: int, *, here: bool) -> None:
-        """Show this row at this place of the list."""
+    def show(self, row: AlarmRow, order: int, *, here: bool, followers: int = 0, beneath: bool = False) -> None:
+        """Show this row at this place of the list; `followers` are its consequences, `beneath`: it is one itself."""
         if order != self._order:
             self._order = order
             self.element.style(f"order: {order}")
         if here != self._here:
             self._here = here
             self.element.classes(add="here" if here else "", remove="" if here else "here")
-        if row.version != self._version:
-            self._version = row.version
-            self._draw(row)
+        if self._drawn != (row.version, followers, beneath):
+            self._drawn = (row.version, followers, beneath)
+            self._draw(row, followers, beneath=beneath)
 
-    def _draw(self, row: AlarmRow) -> None:
+    def _draw(self, row: AlarmRow, followers: int, *, beneath: bool) -> None:
         visitor = self._page.visitor
         alarm = row.alarm
         looks = [f"alarm{row.severity}", "owed" if alarm.is_owed else "", "" if alarm.is_active else "over"]
         looks.append("quiet" if row.suppression != "none" else "")
+        looks.append("beneath" if beneath else "")
         self.element.classes(replace=f"card {' '.join(looks)} {'here' if self._here else ''}")
         self.element.clear()
         asset = visitor.deps.site.assets.get(row.asset)
@@ -65,6 +97,14 @@ class Card:
                     Text("title", visitor.to(row.title))
                     Text("asset", f"{row.asset} {visitor.to(asset.label) if asset else ''}")
                 buttons(visitor, row, self._page.shelving, only=("acknowledge", "reset", "unshelve"))
+            if followers:
+                self._unfold(row, followers)
+
+    def _unfold(self, row: AlarmRow, followers: int) -> None:
+        """The line that says how many consequences there are, and shows or hides them."""
+        visitor, page = self._page.visitor, self._page
+        with ui.element("button").classes("quiet follow").on("click.stop", lambda: page.unfold(row.id)):
+            ui.label(visitor.say("consequence_1" if followers == 1 else "consequences_n", n=followers))
 
 
 class AlarmsPage:
@@ -74,10 +114,15 @@ class AlarmsPage:
         self.visitor = visitor
         self._frame = frame
         self._cards: dict[str, Card] = {}
+        self._heads: dict[str, Heading] = {}
+        self._by: By | None = None
+        self._unfolded: set[str] = set()
         self._drawing: asyncio.Task[None] | None = None
         self.shelving = Shelving(visitor)
         with box("alarms", "main"):
             with box("column"):
+                with box("choice grouping"):
+                    self._choices = {by: self._choice(key, by) for key, by in GROUPINGS}
                 self._note = Text("empty")
                 self.list = box("list")
             self.detail = Detail(visitor, self.shelving)
@@ -89,23 +134,87 @@ class AlarmsPage:
         ui.run_javascript(f"caretaker.here({json.dumps('/console/alarms?alarm=' + alarm)})")
         self.tick()
 
+    def unfold(self, alarm: str) -> None:
+        """Show the consequences of this alarm, or hide them again."""
+        self._unfolded ^= {alarm}
+        self.tick()
+
     def tick(self) -> None:
         """Show what the frame knows of the alarms."""
         rows = self._frame.alarms
         if rows is None:
             return
         rows = tuple(sorted(rows, key=lambda row: row.suppression != "none"))  # what is kept quiet comes last
-        seen = {row.id: row for row in rows}
-        shown = [row for number, row in enumerate(rows) if number < SHOWN or row.id == self.detail.alarm]
-        for gone in self._cards.keys() - {row.id for row in shown}:
+        beneath = followers(rows)
+        items = self._grouped(rows) if self._by else self._listed(rows, beneath)
+        shown = [item for number, item in enumerate(items) if number < SHOWN or self._is_open(item)]
+        self._drop(shown)
+        hidden = {row.id for each in beneath.values() for row in each}
+        for order, item in enumerate(shown):
+            if isinstance(item, Group):
+                self._head(item).show(item, order)
+                continue
+            under = not self._by or self._by == "cause"
+            self._card(item).show(
+                item,
+                order,
+                here=item.id == self.detail.alarm,
+                followers=0 if self._by else len(beneath.get(item.id, ())),
+                beneath=under and item.id in hidden,
+            )
+        count = sum(not isinstance(item, Group) for item in items)
+        self._note.show(self._words(count, sum(not isinstance(item, Group) for item in shown)))
+        self._show_detail({row.id: row for row in rows}.get(self.detail.alarm))
+
+    def _listed(self, rows: tuple[AlarmRow, ...], beneath: dict[str, list[AlarmRow]]) -> list[AlarmRow | Group]:
+        """One list, each consequence behind its cause where that is unfolded."""
+        hidden = {row.id for each in beneath.values() for row in each}
+        items: list[AlarmRow | Group] = []
+        for row in rows:
+            if row.id not in hidden:
+                items.append(row)
+                items += beneath.get(row.id, []) if row.id in self._unfolded else []
+        return items
+
+    def _grouped(self, rows: tuple[AlarmRow, ...]) -> list[AlarmRow | Group]:
+        site = self.visitor.deps.site
+        groups = grouped(rows, self._by or "location", Places(site.assets, site.locations))
+        items: list[AlarmRow | Group] = []
+        for group in groups:
+            items += [group, *group.rows]
+        return items
+
+    def _is_open(self, item: AlarmRow | Group) -> bool:
+        return isinstance(item, AlarmRow) and item.id == self.detail.alarm
+
+    def _drop(self, shown: list[AlarmRow | Group]) -> None:
+        """Take away the cards and headings that are no longer shown."""
+        for gone in self._cards.keys() - {item.id for item in shown if isinstance(item, AlarmRow)}:
             self._cards.pop(gone).element.delete()
-        for order, row in enumerate(shown):
-            card = self._cards.get(row.id)
-            if card is None:
-                card = self._cards[row.id] = Card(self, row)
-            card.show(row, order, here=row.id == self.detail.alarm)
-        self._note.show(self._words(len(rows), len(shown)))
-        self._show_detail(seen.get(self.detail.alarm))
+        for gone in self._heads.keys() - {item.key for item in shown if isinstance(item, Group)}:
+            self._heads.pop(gone).element.delete()
+
+    def _card(self, row: AlarmRow) -> Card:
+        if row.id not in self._cards:
+            self._cards[row.id] = Card(self, row)
+        return self._cards[row.id]
+
+    def _head(self, group: Group) -> Heading:
+        if group.key not in self._heads:
+            self._heads[group.key] = Heading(self)
+        return self._heads[group.key]
+
+    def _choice(self, key: str, by: By | None) -> Look:
+        def choose() -> None:
+            self._by = by
+            for value, look in self._choices.items():
+                look.show("here" if value == by else "")
+            self.tick()
+
+        with ui.element("button").classes("button").on("click", choose) as element:
+            ui.label(self.visitor.say(key))
+        element.props["data-group"] = by or "none"
+        return Look(element, "" if by else "here")
 
     def _words(self, count: int, shown: int) -> str:
         if not count:

@@ -68,6 +68,7 @@ class Frame:
                 self._tools()
         self._broker = Text("banner")
         self._records = Text("banner")
+        self._flood = Text("banner flood")
         self._body = Look(ui.query("body").element, "reading")
 
     async def start(self, tick: Tick) -> None:
@@ -165,6 +166,8 @@ class Frame:
         self._broker.show("" if live else visitor.say("broker_lost"), "" if live else "shown")
         self._records.show(visitor.say("records_lost") if late else "", "shown" if late else "")
         self._body.show("reading" if live else "reading dead")
+        flood = flood_words(visitor)
+        self._flood.show(flood, "shown" if flood else "")
 
     def _sound(self) -> None:
         """Tell the browser which loud alarms nobody has acknowledged: it beeps until that changes or it is muted."""
@@ -177,6 +180,14 @@ class Frame:
         if told != self._told:
             self._told = told
             ui.run_javascript(f"caretaker.owed({told})")
+
+
+def flood_words(visitor: Visitor) -> str:
+    """The headline of an alarm flood, empty while there is none."""
+    flood = visitor.deps.board.flood
+    if flood is None:
+        return ""
+    return visitor.say("flood", at=visitor.time(flood.began_at), n=flood.alarms, untold=flood.untold)
 
 
 def gateway_words(visitor: Visitor, gateway: Gateway) -> tuple[str, str]:

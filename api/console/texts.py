@@ -102,6 +102,19 @@ TEXTS: dict[str, Label] = {
     "journal": Label("经过", "What happened"),
     "no_alarms": Label("当前没有报警", "There are no alarms now"),
     "shown_of": Label("显示前 {n} 项，共 {all} 项", "The first {n} of {all}"),
+    "one_list": Label("列表", "List"),
+    "by_location": Label("按位置", "By place"),
+    "by_cause": Label("按原因", "By cause"),
+    "by_asset": Label("按设备", "By asset"),
+    "alarms_1": Label("{n} 条报警", "{n} alarm"),
+    "alarms_n": Label("{n} 条报警", "{n} alarms"),
+    "consequence_1": Label("及其 {n} 条后果", "and {n} consequence"),
+    "consequences_n": Label("及其 {n} 条后果", "and {n} consequences"),
+    "cause_is": Label("原因", "Cause"),
+    "flood": Label(
+        "报警洪峰（{at} 起）：{n} 条报警，其中 {untold} 条仅汇总通知",
+        "Alarm flood since {at}: {n} alarms, {untold} of them told in summaries only",
+    ),
     "raised": Label("发生于 {at}", "raised {at}"),
     "by": Label("{who} 确认", "acknowledged by {who}"),
     "until": Label("至 {at}", "until {at}"),
@@ -180,6 +193,8 @@ EVENTS: dict[str, Label] = {
     "return": Label("恢复使用", "Back in service"),
     "orphaned": Label("规则已删除", "Its rule is gone"),
     "announce": Label("补发通知", "Told later"),
+    "fold": Label("归入原因", "Put under its cause"),
+    "escalate": Label("升级", "More severe"),
 }
 
 

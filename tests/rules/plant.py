@@ -14,7 +14,7 @@ from facility.clock import SystemClock
 from facility.config import Site
 from facility.points import Label
 from facility.readings import Sample, Value
-from facility.settings import ApiSettings, ChannelSettings, RouteSettings, Settings
+from facility.settings import AlarmSettings, ApiSettings, ChannelSettings, FloodSettings, RouteSettings, Settings
 from facility.wire import Batch, encode, readings_topic
 from rules.channels import Channel, open_channels
 from rules.compiled import CompiledRule, Rulebook
@@ -39,7 +39,10 @@ OVERLOAD = a_compiled("overload", "car.overload", Severity.MAINTENANCE, Raises.T
 BUTTON = a_compiled("button", "alarm.car_button", Severity.EMERGENCY, Raises.EMERGENCY)
 
 
-def a_site(folder: Path, url: str, *, lifts: Sequence[str] = LIFTS) -> Site:
+NO_FLOOD = AlarmSettings(flood=FloodSettings(start=10_000))
+
+
+def a_site(folder: Path, url: str, *, lifts: Sequence[str] = LIFTS, alarms: AlarmSettings = NO_FLOOD) -> Site:
     """Lifts behind two gateways (odd and even), one webhook; maintenance and worse goes there."""
     assets = {name: Asset(name, "elevator", Label("电梯", name)) for name in lifts}
     devices = [
@@ -55,7 +58,7 @@ def a_site(folder: Path, url: str, *, lifts: Sequence[str] = LIFTS) -> Site:
         locations={},
         assets=assets,
         devices=tuple(devices),
-        settings=Settings(api=ApiSettings(port=8443)),
+        settings=Settings(api=ApiSettings(port=8443), alarms=alarms),
         channels=(ChannelSettings(id="duty", kind="webhook", url=url),),
         routes=(RouteSettings(to=["duty"], severities=[1, 2, 3], events=["raise", "clear"]),),
     )

@@ -11,6 +11,7 @@ from rules.effects import Judgement, Kind, Seen
 from rules.records import Records
 from rules.rows import AlarmRow, TicketRow
 from rules.rule import Rule
+from rules.settling import announce_standing
 from rules.tending import tend
 from rules.tickets import TicketEvent
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
@@ -97,8 +98,10 @@ async def test_life_safety_chatters_aloud_but_not_without_end(records: Records) 
     found = [reason for event, reason in await reasons(records, row) if event == "raise"]
     assert found == ["routed"] * 3 + ["chattering"] * 3
     await told(records, [a_judgement(rule=LIFE, at=2 * MINUTE)])
-    assert await records.announce(ROUTING, 3 * MINUTE, settled_before=3 * MINUTE) == 0
-    assert await records.announce(ROUTING, 6 * MINUTE, settled_before=6 * MINUTE) == 1  # it stands: told again
+    assert await announce_standing(records, ROUTING, 3 * MINUTE, settled_before=3 * MINUTE) == 0
+    assert (
+        await announce_standing(records, ROUTING, 6 * MINUTE, settled_before=6 * MINUTE) == 1
+    )  # it stands: told again
 
 
 async def test_replayed_cycles_shelve_nothing(records: Records) -> None:

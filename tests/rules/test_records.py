@@ -6,6 +6,7 @@ from facility.settings import RouteSettings
 from rules.commands import Commands
 from rules.records import Records
 from rules.rows import AlarmRow
+from rules.settling import announce_standing
 from rules.tending import note_orphans
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 
@@ -81,9 +82,9 @@ async def test_replayed_readings_record_but_tell_nobody(records: Records) -> Non
 
 async def test_what_a_replay_raised_and_still_stands_is_told_once(records: Records) -> None:
     await records.apply([a_judgement(at=1, rule=an_emergency(), historical=True)], ROUTING, 10_000)
-    assert await records.announce(ROUTING, 10_500, settled_before=9_999) == 0
-    assert await records.announce(ROUTING, 15_000, settled_before=10_000) == 1
-    assert await records.announce(ROUTING, 16_000, settled_before=16_000) == 0
+    assert await announce_standing(records, ROUTING, 10_500, settled_before=9_999) == 0
+    assert await announce_standing(records, ROUTING, 15_000, settled_before=10_000) == 1
+    assert await announce_standing(records, ROUTING, 16_000, settled_before=16_000) == 0
     assert await messages(records) == ["raise duty", "raise boss"]
     row = await only(records)
     assert (row.told, row.version) == (True, 2)

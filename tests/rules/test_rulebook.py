@@ -12,7 +12,7 @@ from facility.config import Site
 from facility.errors import ConfigError
 from facility.points import Label
 from facility.settings import Settings
-from rules.rule import Raises, Severity
+from rules.rule import Escalation, Raises, Severity
 from rules.rulebook import PACKS, assign, check_rules, load_rulebook, mapped_points, read_rules
 from rules.schedule import Hours
 
@@ -185,3 +185,41 @@ def test_the_shipped_packs_are_good_by_themselves() -> None:
     assets = {name: Asset(name, name, LABEL, rated=rated) for name in CATALOG.classes}
     points = {name: frozenset(item.points) for name, item in CATALOG.classes.items()}
     assert assign(definitions, assets, points).unused == ()
+
+
+def test_causes_effects_and_steps_are_read(tmp_path: Path) -> None:
+    steps = "    escalate: [{after: 10m, severity: 2, until: acknowledged}]\n"
+    more = "    cause: heat\n    effect_of: [supply, heat]\n" + steps
+    rule = load_rulebook(a_site(tmp_path, own=GOOD + more), CATALOG).rule("own.hot")
+    assert rule is not None
+    assert (rule.cause, rule.effect_of) == ("heat", {"supply", "heat"})
+    assert rule.escalate == (Escalation(600, Severity.URGENT, until_acknowledged=True),)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("    effect_of: [suply]\n", "no rule says that it is the cause of 'suply'; known: comms, supply"),
+        ("    escalate: [{after: 10m, severity: 3}]\n", "each step is worse than before: a severity below 3"),
+        (
+            "    escalate: [{after: 10m, severity: 2}, {after: 5m, severity: 1}]\n",
+            "each step comes later than the one before",
+        ),
+        ("    escalate: [{after: soon, severity: 2}]\n", "'soon' is no span such as 10s, 5m or 1h"),
+    ],
+)
+def test_causes_and_steps_that_can_not_be_are_refused(tmp_path: Path, more: str, told: str) -> None:
+    assert any(told in problem for problem in problems(tmp_path, GOOD + more))
+
+
+def test_an_emergency_is_nobodys_consequence(tmp_path: Path) -> None:
+    text = GOOD.replace("severity: 3", "severity: 1\n    effect_of: [supply]")
+    (problem,) = problems(tmp_path, text)
+    assert "always told on its own" in problem
+
+
+def test_no_shipped_emergency_is_a_consequence_and_every_word_has_a_cause() -> None:
+    rules = [item.rule for item in read_rules([PACKS], CATALOG, assets=None)]
+    causes = {rule.cause for rule in rules}
+    assert all(rule.effect_of <= causes for rule in rules)
+    assert not [rule.id for rule in rules if rule.effect_of and (rule.severity == 1 or rule.raises == "emergency")]
