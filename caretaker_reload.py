@@ -138,7 +138,7 @@ def _judging(rulebook: Rulebook) -> object:
     """The rules as they judge; that a rule stands on another line of its file changes nothing."""
     by_asset = rulebook.by_asset.items()
     rules = {asset: [(item.rule.id, replace(item.rule, origin="")) for item in items] for asset, items in by_asset}
-    return rules, rulebook.time_zone, rulebook.holidays
+    return rules, rulebook.time_zone, rulebook.holidays, rulebook.linkage
 
 
 def _derived(catalog: Catalog) -> list[object]:

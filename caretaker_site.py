@@ -14,7 +14,7 @@ from gateway.check import check as check_cycles
 from rules.compiled import Rulebook
 from rules.rulebook import PACKS, load_rulebook, read_rules
 
-_FOLDERS = (".", "classes", "profiles", "rules")
+_FOLDERS = (".", "classes", "profiles", "rules", "linkage")
 Stamp = Mapping[Path, tuple[int, int]]
 """File -> (instant of its last change, bytes)."""
 

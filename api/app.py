@@ -15,6 +15,7 @@ from api import (
     faults,
     gateways,
     health,
+    linkage,
     problems,
     readings,
     rule_trials,
@@ -37,6 +38,7 @@ _TAGS = [
     {"name": "readings", "description": "What is measured. 实时与历史数据"},
     {"name": "alarms", "description": "What is wrong, and who knows. 报警与应急"},
     {"name": "tickets", "description": "What has to be done. 工单"},
+    {"name": "linkage", "description": "What a fire started, and what did not come. 消防联动核查"},
     {"name": "commands", "description": "What is set, checked and answered for. 遥控指令"},
     {"name": "rules", "description": "Texts of rules, and rules on trial. 规则版本与试运行"},
     {"name": "gateways", "description": "The edge, loss accounting, dead letters. 网关与数据完整性"},
@@ -66,7 +68,8 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     for module in (
-        session, assets, readings, wide, samples, alarms, tickets, commands, faults, gateways, rule_trials, stream,
+        session, assets, readings, wide, samples, alarms, tickets, linkage, commands, faults, gateways, rule_trials,
+        stream,
     ):  # fmt: skip
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:

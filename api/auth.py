@@ -41,6 +41,7 @@ class Action(StrEnum):
     DEAD_LETTERS = "dead_letters"
     SIMULATE = "simulate"
     COMMAND = "command"
+    LINKAGE_NOTE = "linkage.note"
 
 
 _EVERYONE = frozenset(Role)
@@ -58,6 +59,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.DEAD_LETTERS: frozenset({Role.ADMIN}),
     Action.SIMULATE: _OFFICE,
     Action.COMMAND: _ROOM,
+    Action.LINKAGE_NOTE: _ROOM,
 }
 """The one table of rights. An action that is not in it is allowed to nobody.
 

@@ -148,6 +148,7 @@ async def _missing(request: Request, error: Exception) -> Response:
         "alarm": Label("报警", "alarm"),
         "ticket": Label("工单", "ticket"),
         "command": Label("指令", "command"),
+        "run": Label("联动记录", "linkage run"),
     }.get(error.kind, Label("", error.kind))
     return await _api_error(request, not_found(what, error.id[:64]))
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,6 +39,15 @@ class ConfigError(CaretakerError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def attempt(problems: list[Problem], work: Callable[[], T]) -> T | None:
+    """What `work` gives; None when it can't, and its problems are noted."""
+    try:
+        return work()
+    except ConfigError as error:
+        problems += error.problems
+        return None
 
 
 class DeviceError(CaretakerError):

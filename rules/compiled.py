@@ -11,6 +11,7 @@ from rules.kinship import Kinship
 from rules.language.expression import Compiled
 from rules.language.relation import Relation
 from rules.language.trends import seconds_of_readings
+from rules.linkage.matrix import Matrix
 from rules.rule import Rule
 
 
@@ -75,6 +76,7 @@ class Rulebook:
     """Every rule of a site. `by_asset`: asset id -> its rules, in the order of the files; `holidays`: local days.
 
     `derived` are the points that it works out. `kinship` says which assets a relation asks; by default none.
+    `linkage`: what its fire panels have to start, each with its matrix.
     """
 
     by_asset: Mapping[str, tuple[CompiledRule, ...]]
@@ -83,6 +85,7 @@ class Rulebook:
     holidays: frozenset[date] = frozenset()
     derived: DerivedPoints = DerivedPoints()  # noqa: RUF009 - never changed
     kinship: Kinship = Kinship({})  # noqa: RUF009 - never changed
+    linkage: tuple[Matrix, ...] = ()
     rules: tuple[Rule, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,8 +15,8 @@ from facility.config import Site
 from facility.errors import DecodeError
 from facility.presence import Presence
 from rules.effects import Judgement
-from rules.engine import Engine
 from rules.gateway_health import GatewayHealth
+from rules.judges import Judges
 from rules.rulebook import served_points
 from rules.silence import Silence
 
@@ -33,14 +33,14 @@ class Gateways:
         self,
         site: Site,
         catalog: Catalog,
-        engine: Engine,
+        judges: Judges,
         *,
         bus: Bus,
         clock: Clock,
         judge: Judge,
         counts: Counter[str],
     ) -> None:
-        self._engine, self._bus, self._clock, self._judge, self._counts = engine, bus, clock, judge, counts
+        self._judges, self._bus, self._clock, self._judge, self._counts = judges, bus, clock, judge, counts
         self._site = site.id
         self._presence = {name: Presence(clock.ms()) for name in site.gateways}
         self._silence = Silence(self._presence, served_points(site, catalog))
@@ -66,7 +66,7 @@ class Gateways:
                 continue
             self._counts["statuses" if said else "unknown_gateway"] += 1
             if said:
-                self._judge(said.asset, partial(self._engine.on_sample, said))  # no reading, so it moves no cursor
+                self._judge(said.asset, partial(self._judges.on_sample, said))  # no reading, so it moves no cursor
 
     async def watch(self, lag: int) -> None:
         """Judge their silence, for ever; the engine is `lag` ms behind. Who is back is asked for everything."""
@@ -79,10 +79,10 @@ class Gateways:
     def look(self, now: int, lag: int = 0) -> list[str]:
         """Judge who is silent now; those that came back."""
         for sample in self._health.tick(now):
-            self._judge(sample.asset, partial(self._engine.on_sample, sample))
+            self._judge(sample.asset, partial(self._judges.on_sample, sample))
         turned = self._silence.look(now)
         for asset, points in turned.silent:
-            self._judge(asset, partial(self._engine.hush, asset, points, now - lag))
+            self._judge(asset, partial(self._judges.hush, asset, points, now - lag))
         for asset, points in turned.heard:
-            self._judge(asset, partial(self._engine.unhush, asset, points, now - lag))
+            self._judge(asset, partial(self._judges.unhush, asset, points, now - lag))
         return turned.back

@@ -18,7 +18,7 @@ from facility.assets import GATEWAY_CLASS, Asset, Device, Location
 from facility.catalog import Catalog
 from facility.classfile import AssetClass, Labels
 from facility.config import Site
-from facility.errors import ConfigError, Problem
+from facility.errors import ConfigError, Problem, attempt
 from facility.names import nearest
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
@@ -30,6 +30,7 @@ from rules.kinship import Kinship
 from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.language.trends import seconds_of_readings
+from rules.linkage.matrixfile import load_linkage
 from rules.rule import Raises, Rule, Severity
 from rules.schedule import Hours, parse_hours
 from rules.soundness import flaws
@@ -98,19 +99,19 @@ class Definition:
 
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
-    """The rules of a site, assigned to its assets; ConfigError with every problem of every file."""
+    """The rules of a site, assigned to its assets, and its linkage; ConfigError with every problem of every file."""
     problems: list[Problem] = []
     kept = site.settings.readings.retention_days
-    derived, points = place(catalog, site.assets, mapped_points(site, catalog), site.locations, problems)
-    try:
-        definitions = read_rules([PACKS, site.folder / "rules"], catalog, assets=site.assets, kept_days=kept)
-    except ConfigError as error:
-        raise ConfigError([*problems, *error.problems]) from error
-    if problems:
+    mapped = mapped_points(site, catalog)
+    derived, points = place(catalog, site.assets, mapped, site.locations, problems)
+    linkage = attempt(problems, lambda: load_linkage(site, catalog, mapped))
+    folders = [PACKS, site.folder / "rules"]
+    definitions = attempt(problems, lambda: read_rules(folders, catalog, assets=site.assets, kept_days=kept))
+    if problems or definitions is None or linkage is None:
         raise ConfigError(problems)
     book = assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
     idle = tuple(Unused(item.point.key, f"{item.file}:{item.line}", why) for item, why in derived.unused)
-    return replace(book, holidays=site.holidays, derived=derived, unused=book.unused + idle)
+    return replace(book, holidays=site.holidays, derived=derived, unused=book.unused + idle, linkage=linkage)
 
 
 def check_rules(site: Site, catalog: Catalog) -> list[Problem]:

@@ -38,6 +38,9 @@ from rules.delays import Delays, Unsaved, load_delays, save_delays
 from rules.effects import Judgement
 from rules.engine import OLD_MS, Engine, Standing
 from rules.gateways import Gateways
+from rules.judges import Judges
+from rules.linkage.judge import Linkage
+from rules.linkage.keeping import keep_runs, open_runs
 from rules.notify import Routing
 from rules.outbox import Outbox
 from rules.readback import History, ReadBack
@@ -87,12 +90,14 @@ class Rules:
         """Put the parts together; nothing starts before `run`."""
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
+        self.linkage = Linkage(self.site.id, self.rulebook.linkage, self.site.assets, self.catalog)
+        self.judges = Judges(self.engine, self.linkage)
         self.routing = Routing.of(self.site)
         self.sifter = Sifter.of(self.site, self.rulebook, self.routing, self.engine.seen)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
         self.counts: Counter[str] = Counter()
         self.gateways = Gateways(
-            self.site, self.catalog, self.engine, bus=self.bus, clock=self.clock, judge=self._try, counts=self.counts
+            self.site, self.catalog, self.judges, bus=self.bus, clock=self.clock, judge=self._try, counts=self.counts
         )
         self.telling = Telling(self.site.id, self.engine, bus=self.bus, clock=self.clock, counts=self.counts)
         self.live = asyncio.Event()
@@ -173,7 +178,7 @@ class Rules:
         await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
         await self._write()
         await self._settle(0)
-        self._judge(self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
+        self._judge(self.judges.on_tick(self.clock.ms() - TICK_LAG_MS))
 
     async def _cursors(self) -> dict[str, Cursor]:
         """How far the rules were; waits for a database that is not there yet: without it nothing can be told."""
@@ -189,13 +194,15 @@ class Rules:
         """Give the engine what the records know; alarms that no rule answers to stay, with a remark."""
         rows, runs = await self.records.live_alarms(self.site.id), self.rulebook.keys
         known = {(row.rule, row.rule_index, row.asset): row for row in rows}
+        active = [key for key, row in known.items() if row.alarm.is_active]
+        self.linkage.restore(await open_runs(self.records, self.site.id), active)
         lost = self.engine.restore(
-            [key for key, row in known.items() if row.alarm.is_active],
+            [key for key in active if key not in self.linkage.keys],
             standing=[Standing(key, state) for key, state in delays.items() if state and key in runs],
             quiet=[key for key, row in known.items() if row.inhibited],
         )
         self._delays.begin(delays, runs)
-        orphans = {key for key in known if key not in runs} | set(lost)
+        orphans = {key for key in known if key not in runs | self.linkage.keys} | set(lost)
         self.counts["orphaned_alarms"] = len(orphans)
         if orphans:
             await note_orphans(self.records, self.routing, self.clock.ms(), [known[key] for key in orphans])
@@ -212,7 +219,7 @@ class Rules:
 
         def take(sample: Sample) -> None:
             if sample.at <= seen.get(sample.asset, default):
-                self.engine.warm(sample)
+                self.judges.warm(sample)
                 self.counts["samples_warmed"] += 1
                 return
             self._take_sample(self._home.get(sample.asset, self.site.gateways[0]), sample, historical=True, now=now)
@@ -279,7 +286,7 @@ class Rules:
     def _ask(self, sample: Sample, *, historical: bool = False) -> list[Judgement] | None:
         """What the engine says to a sample; a fault of ours in it is logged and counted, and stops no other one."""
         try:
-            return self.engine.on_sample(sample, historical=historical)
+            return self.judges.on_sample(sample, historical=historical)
         except Exception:
             self.counts["failed_samples"] += 1
             log.exception("rules: asset %s at %d", sample.asset, sample.at)
@@ -314,7 +321,7 @@ class Rules:
     async def _tick(self) -> None:
         while True:
             begun = self.clock.monotonic()
-            self._try("tick", lambda: self.engine.on_tick(self.clock.ms() - TICK_LAG_MS))
+            self._try("tick", lambda: self.judges.on_tick(self.clock.ms() - TICK_LAG_MS))
             await self.clock.sleep(max(TICK, TICK_SHARE * (self.clock.monotonic() - begun)))
 
     async def _housekeeping(self) -> None:
@@ -353,20 +360,22 @@ class Rules:
         number = len(self._pending)
         # taken together, without an await in between: cursors and delays must not be ahead of the judgements
         hours, delays = self.baselines.take(), self._delays.take(self.engine.changed_delays())
-        if not number and not self._moved and not hours and not delays:
+        if not (number or self._moved or hours or delays or self.linkage.is_dirty):
             return True
         batch, cursors = self._pending[:number], self._cursors_now()
+        runs = self.linkage.take_dirty()
         self._moved = False
+        now = self.clock.ms()
 
         async def keep(connection: AsyncConnection) -> None:
-            await save_hours(connection, site=self.site.id, hours=hours, now=self.clock.ms())
+            await save_hours(connection, site=self.site.id, hours=hours, now=now)
             await save_delays(connection, self.site.id, delays)
+            await keep_runs(connection, runs=runs, at=now)
 
         try:
-            done = await self.records.apply(
-                batch, self.routing, self.clock.ms(), cursors=cursors, sifter=self.sifter, beside=keep
-            )
+            done = await self.records.apply(batch, self.routing, now, cursors=cursors, sifter=self.sifter, beside=keep)
         except StoreError as error:
+            self.linkage.put_back(runs)
             self._moved = True
             self._database_error(error)
             return False

@@ -34,6 +34,7 @@ PAGES = (
     ("alarms", "/console/alarms"),
     ("tickets", "/console/tickets"),
     ("trials", "/console/rules"),
+    ("linkage", "/console/linkage"),
 )
 
 HARDWARE = ("hardware", "/console/hardware")

@@ -16,6 +16,7 @@ from api.console.alarms import alarms_page
 from api.console.asset import asset_page
 from api.console.door import Door
 from api.console.hardware import hardware_page
+from api.console.linkage import linkage_page
 from api.console.login import login_html
 from api.console.rule_trials import rule_page, trials_page
 from api.console.texts import say
@@ -97,6 +98,10 @@ def _pages(deps: Deps) -> None:
     @ui.page("/rules/{name}", response_timeout=PATIENCE_S)
     async def rule(request: Request, name: str, version: Annotated[str, Query(max_length=16)] = "") -> None:
         await rule_page(_enter(request, deps), name, version)
+
+    @ui.page("/linkage", response_timeout=PATIENCE_S)
+    async def linkage(request: Request, run: Annotated[str, Query(max_length=64)] = "") -> None:
+        await linkage_page(_enter(request, deps), run)
 
     if deps.hardware is not None:
         control = deps.hardware

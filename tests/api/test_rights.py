@@ -23,6 +23,7 @@ WHO = {
     ("post", "/api/v1/commands"): "operator manager admin",
     ("post", "/api/v1/commands/{command}/approve"): "operator manager admin",
     ("post", "/api/v1/commands/{command}/cancel"): "operator manager admin",
+    ("post", "/api/v1/linkage/runs/{run}/notes"): "operator manager admin",
     ("post", "/api/v1/simulation/begin"): "manager admin",
     ("post", "/api/v1/simulation/end"): "manager admin",
     ("post", "/api/v1/simulation/act"): "manager admin",
@@ -32,6 +33,7 @@ WHO = {
 BODIES = {
     "shelve": {"reason": "test", "minutes": 5},
     "move": {"event": "accept"},
+    "notes": {"text": "test"},
     "begin": {"subject": "EL-01", "fault": "pit_water"},
     "end": {"subject": "EL-01", "fault": "pit_water"},
     "act": {"subject": "EL-01", "act": "none"},
@@ -50,7 +52,7 @@ def body(path: str) -> dict[str, object]:
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
-    url = path.format(asset="EL-01", alarm="a-none", ticket="t-none", command="c-none")
+    url = path.format(asset="EL-01", alarm="a-none", ticket="t-none", command="c-none", run="l-none")
     params = {"asset": "EL-01", "point": "car.floor"} if path.endswith("/history") else {}
     params = {"subject": "EL-01"} if path.endswith("/subject") else params
     json = body(path) if method == "post" else None

@@ -14,6 +14,8 @@ from facility.config import Site, load_site
 from facility.hardware import Fault, On
 from facility.readings import Quality, Sample, Value
 from rules.engine import Engine
+from rules.linkage.judge import Linkage
+from rules.linkage.matrixfile import shipped_linkage
 from rules.rulebook import PACKS, assign, read_rules
 from simulators.building import Building
 from simulators.scenario import Action
@@ -73,6 +75,7 @@ def play(
     assets = {key: site.assets[key] for key in mapped}
     engine = Engine(assign(read_rules([PACKS], catalog, assets=site.assets), assets, mapped), assets, catalog)
     every = 1.0 if fault.lasts <= 7200 else 60.0
+    linkage = Linkage(site.id, shipped_linkage(assets, catalog, mapped), assets, catalog)
     found: list[Raised] = []
     now, (first, last) = 0.0 if part else -float(QUIET), part or (0.0, fault.lasts)
     action = Action(0.0, fault.on, asset, name, fault.lasts, point)
@@ -89,9 +92,10 @@ def play(
             item
             for key, values in building.values().items()
             if not building.models[key].silent
-            for item in engine.on_sample(sample(key, at, values))
+            for judge in (engine, linkage)
+            for item in judge.on_sample(sample(key, at, values))
         ]
-        judged += engine.on_tick(round(at * 1000))
+        judged += [*engine.on_tick(round(at * 1000)), *linkage.on_tick(round(at * 1000))]
         found += [
             Raised(item.at / 1000 - EPOCH - QUIET, item.asset, item.rule.id, item.rule.severity)
             for item in judged

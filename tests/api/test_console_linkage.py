@@ -1,0 +1,67 @@
+"""The console's page of the linkage: what counts down, what came, what failed; runs that are over; notes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from rules.linkage import keeping
+from tests.api.console_house import Console, console_house, served
+from tests.api.linkage_runs import a_run, keep
+from tests.services.browser import PHONE, open_browser
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.service("chromium")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def console(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
+    async with (
+        open_browser() as browser,
+        console_house(tmp_path_factory.mktemp("linkage")) as house,
+        served(house) as address,
+    ):
+        now = house.clock.ms()
+        old = a_run(house, now - 3_600_000, run_id="L1")
+        old.close(now - 3_540_000, "reset")  # the lifts had 30 s more
+        await keep(house, old, a_run(house, now - 70_000, run_id="L2"))
+        yield Console(house, browser, address)
+
+
+@pytest.mark.parametrize(("language", "failed", "left"), [("zh", "未动作", "剩余"), ("en", "FAILED", "s left")])
+async def test_the_run_that_is_going_on_is_shown_with_its_countdown(
+    console: Console, language: str, failed: str, left: str
+) -> None:
+    async with console.window("viewer", language=language) as window:
+        await window.go("/console/linkage")
+        await window.sees('[data-effect="14"].failed')
+        assert failed in await window.page.locator('[data-effect="14"] .verdict').inner_text()
+        assert left in await window.page.locator('[data-effect="4"] .left').inner_text()
+        await window.sees('[data-effect="8"].late')
+        await window.sees('[data-effect="17"].not_applicable')
+        assert not window.complaints
+
+
+async def test_a_run_that_is_over_is_opened_and_gets_a_note(console: Console) -> None:
+    async with console.window("operator", language="en") as window:
+        await window.go("/console/linkage")
+        await window.page.click('[data-run="L1"]')
+        await window.sees('[data-effect="4"].pending')
+        assert "panel reset" in await window.page.locator(".run > .first .state").inner_text()
+        await window.page.click("text=Add a note")
+        await window.page.fill("textarea", "Power cut by hand at 14:03")
+        await window.page.click(".button.main:has-text('Confirm')")
+        await window.sees(".said .entry:has-text('Power cut by hand')")
+        assert not window.complaints
+    links = await keeping.links(console.house.deps.records, console.house.deps.site.id, "L1")
+    assert [(link.kind, link.author) for link in links] == [("run", ""), ("note", "operator")]
+
+
+async def test_who_may_not_write_sees_no_button_and_a_phone_has_one_column(console: Console) -> None:
+    async with console.window("viewer", language="en", size=PHONE) as window:
+        await window.go("/console/linkage?run=L1")
+        await window.sees('[data-effect="6"].confirmed')
+        assert await window.page.locator("text=Add a note").count() == 0
+        width = await window.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE[0]
