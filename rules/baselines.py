@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -52,7 +53,12 @@ async def save_hours(connection: AsyncConnection, *, site: str, hours: Sequence[
     """Insert or replace hours, and throw away what no trend looks at any more."""
     if not hours:
         return
-    rows = [{"site": site, "asset": item.asset, "series": item.series, **item.hour._asdict()} for item in hours]
+    rows = [
+        {"site": site, "asset": item.asset, "series": item.series}
+        | item.hour._asdict()
+        | {"knots": list(item.hour.knots)}
+        for item in hours
+    ]
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(summaries)
     changed = {name: statement.excluded[name] for name in ("known", "mean", "low", "high", "knots")}
@@ -71,7 +77,7 @@ async def load_hours(records: Records, site: str, since: int) -> dict[tuple[str,
 
 
 def _hour(row: RowMapping) -> Hour:
-    return Hour(row["start"], row["known"], row["mean"], row["low"], row["high"], tuple(row["knots"]))
+    return Hour(row["start"], row["known"], row["mean"], row["low"], row["high"], array("d", row["knots"]))
 
 
 class Baselines:

@@ -88,13 +88,19 @@ def place(
     graph = {
         node: _looks_at(node, point.compiled, anyone) & everywhere.keys() for node, (_, point) in everywhere.items()
     }
-    try:
-        order = list(TopologicalSorter({node: sorted(graph[node]) for node in sorted(graph)}).static_order())
-    except CycleError as error:
-        circle: list[Place] = error.args[1]
-        words = " -> ".join(f"{asset}/{key}" for asset, key in reversed(circle))
-        problems.append(everywhere[circle[0]][0].problem(f"is worked out from itself: {words}"))
+    circle = _circle({name: {(name[0], key) for key in point.compiled.points} for name, point in compiled.items()})
+    if circle:
+        problems.append(
+            _written(catalog, circle[0]).problem(f"is worked out from itself: {' -> '.join(key for _, key in circle)}")
+        )
         return DerivedPoints(), dict(points)
+    circle = _circle(graph)
+    if circle:
+        problems.append(
+            everywhere[circle[0]][0].problem(f"is worked out from itself: {' -> '.join(map('/'.join, circle))}")
+        )
+        return DerivedPoints(), dict(points)
+    order = TopologicalSorter({node: sorted(graph[node]) for node in sorted(graph)}).static_order()
     known = {asset: set(points.get(asset, ())) for asset in assets}
     placed: list[tuple[str, CompiledPoint]] = []
     kinship = Kinship(assets, locations, known)
@@ -115,6 +121,20 @@ def place(
         if (name := (item.asset_class, item.point.key)) not in used
     )
     return DerivedPoints(tuple(placed), unused), {asset: frozenset(keys) for asset, keys in known.items()}
+
+
+def _circle(graph: Mapping[Place, Set[Place]]) -> list[Place]:
+    """Nodes each of which looks at the next one, the first again at the end; empty where there is no circle."""
+    try:
+        TopologicalSorter({node: sorted(graph[node]) for node in sorted(graph)}).prepare()
+    except CycleError as error:
+        found: list[Place] = error.args[1]
+        return found[::-1]
+    return []
+
+
+def _written(catalog: Catalog, name: tuple[str, str]) -> Derived:
+    return next(item for item in catalog.derived if (item.asset_class, item.point.key) == name)
 
 
 def _looks_at(node: Place, compiled: Compiled, kinship: Kinship) -> set[Place]:

@@ -11,6 +11,7 @@ What a row says depends on the readings' own instants only, never on when it is 
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -28,7 +29,7 @@ class Hour(NamedTuple):
     mean: float
     low: float
     high: float
-    knots: tuple[float, ...] = ()
+    knots: Sequence[float] = ()
 
 
 class Hours:
@@ -171,15 +172,15 @@ def percentile(hours: Sequence[Hour], share: float) -> float:
     return parts[-1][0]
 
 
-def _knots(parts: Sequence[tuple[float, int]], known: int) -> tuple[float, ...]:
-    """KNOTS values, each standing for an equal share of the known time; `parts` sorted."""
-    found: list[float] = []
+def _knots(parts: Sequence[tuple[float, int]], known: int) -> array[float]:
+    """KNOTS values, each standing for an equal share of the known time; `parts` sorted. An array, for it is small."""
+    found = array("d")
     seen = 0
     for value, weight in parts:
         seen += weight
         while len(found) < KNOTS and (2 * len(found) + 1) * known <= 2 * KNOTS * seen:
             found.append(value)
-    return tuple(found)
+    return found
 
 
 def _merged(parts: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from array import array
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -198,7 +199,7 @@ async def test_journals_can_only_grow(records: Records, table: schema.Table) -> 
 
 async def test_hours_of_a_series_are_written_with_the_judgements_and_thrown_away_when_old(records: Records) -> None:
     now = KEPT_MS + 10_000
-    old, young = Hour(9_000, 0, 0.0, 0.0, 0.0), Hour(20_000, 500, 1.5, 1.0, 2.0, (1.0, 2.0))
+    old, young = Hour(9_000, 0, 0.0, 0.0, 0.0), Hour(20_000, 500, 1.5, 1.0, 2.0, array("d", (1.0, 2.0)))
     for hours in ([old], [young], [young._replace(mean=1.25)]):
         rows = [SeriesHour("P-01", "flow", hour) for hour in hours]
         beside = partial(save_hours, site="s1", hours=rows, now=now)

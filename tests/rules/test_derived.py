@@ -144,7 +144,11 @@ def told(samples: Iterable[Sample]) -> list[tuple[str, str, float, Value, str]]:
         ("class: elevator", "class: rocket", "derived[2].class: there is no asset class 'rocket'"),
         ("kind: discrete", "kind: text", "a derived point is analog (a number) or discrete (a condition)"),
         ("class: elevator", "class: elevator\n    assets: [EL-99]", "there is no asset 'EL-99' of class elevator"),
-        ("value: p.total /", "value: (1 if load.high else 2) * p.total /", "is worked out from itself: PM-0"),
+        (
+            "value: p.total /",
+            "value: (1 if load.high else 2) * p.total /",
+            "is worked out from itself: load.high -> load.share -> load.high",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -178,6 +182,12 @@ def test_a_circle_over_other_equipment_is_named_and_a_chain_is_none(tmp_path: Pa
     assert found.startswith("derived.yaml:")
     assert "is worked out from itself: " in found
     assert "PM-01/below -> PM-02/ring" in found or "PM-02/ring -> PM-01/below" in found
+
+
+def test_a_circle_is_refused_where_no_asset_has_it_yet(tmp_path: Path) -> None:
+    catalog, found = a_catalog(tmp_path, FILE.replace("value: p.total /", "value: (1 if load.high else 2) * p.total /"))
+    place(catalog, {}, {}, {}, found)
+    assert ["is worked out from itself" in str(problem) for problem in found] == [True]
 
 
 def test_it_is_where_its_inputs_are(tmp_path: Path) -> None:
