@@ -16,6 +16,7 @@ from api import (
     gateways,
     health,
     linkage,
+    out_of_service,
     problems,
     readings,
     rule_trials,
@@ -67,10 +68,11 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (
-        session, assets, readings, wide, samples, alarms, tickets, linkage, commands, faults, gateways, rule_trials,
-        stream,
-    ):  # fmt: skip
+    parts = (
+        session, assets, readings, wide, samples, alarms, out_of_service, tickets, linkage, commands, faults, gateways,
+        rule_trials, stream,
+    )  # fmt: skip
+    for module in parts:
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")
