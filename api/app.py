@@ -17,6 +17,7 @@ from api import (
     health,
     linkage,
     out_of_service,
+    performance,
     problems,
     readings,
     rule_trials,
@@ -69,8 +70,8 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     parts = (
-        session, assets, readings, wide, samples, alarms, out_of_service, tickets, linkage, commands, faults, gateways,
-        rule_trials, stream,
+        session, assets, readings, wide, samples, performance, alarms, out_of_service, tickets, linkage, commands,
+        faults, gateways, rule_trials, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")
