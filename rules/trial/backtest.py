@@ -109,7 +109,8 @@ class Backtest:
         self.unused = {item.rule: item.reason for book in books for item in book.unused}
         self.assets = sorted({asset for book in books for asset in book.by_asset})
         self.start, self.end = start, end
-        self.warm_from = start - max(WARM_MS, round(max(book.longest_window for book in books) * 1000))
+        windows = [seconds for book in books for seconds in (book.usual_window, *book.patient.values())]
+        self.warm_from = start - max(WARM_MS, round(max(windows) * 1000))
         self.step = 1000 if end - start <= FINE_MS else 10_000
         self.samples = 0
         self._next = start
