@@ -34,7 +34,10 @@ PAGES = (
     ("alarms", "/console/alarms"),
     ("tickets", "/console/tickets"),
 )
-MORE = (("linkage", "/console/linkage"),)
+MORE = (
+    ("linkage", "/console/linkage"),
+    ("trials", "/console/rules"),
+)
 """Pages that are opened less often, under "more": the head of a page is one line."""
 
 HARDWARE = ("hardware", "/console/hardware")
