@@ -387,12 +387,12 @@ def command_row(mapping: Columns) -> CommandRow:
 
 def row(kind: type[T], mapping: Columns) -> T:
     """A row of any other table, as the dataclass `kind`; columns that it does not name are left out."""
-    return kind(**{name: mapping[name] for name in _names(kind)})
+    return kind(**{name: mapping[name] for name in _names(kind)})  # type: ignore[arg-type]
 
 
 def values(item: AlarmRow | TicketRow | CommandRow) -> dict[str, Any]:
     """The columns of an alarm, ticket or command; enums become their text."""
-    found = {name: getattr(item, name) for name in _names(type(item))}
+    found = {name: getattr(item, name) for name in _names(type(item))}  # type: ignore[arg-type]
     for name in found.keys() & {"state", "suppression"}:
         found[name] = found[name].value
     return found
