@@ -80,9 +80,9 @@ def observe(state: State, truth: bool | None, clear: bool | None, *, at: int, ti
     phase = state.phase
     waiting = phase in _WAITING
     raising = phase in _RAISING
-    wanted = truth if raising else clear and not truth
-    if not raising and clear and truth is None:
-        wanted = None
+    wanted = truth if raising else clear
+    if not raising and (truth or (truth is None and clear)):
+        wanted = False if truth else None
     if wanted is None:
         return _stand(state, at) if waiting else state
     if not wanted:

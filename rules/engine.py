@@ -103,10 +103,7 @@ class Engine:
 
     def faults_by_rule(self) -> Counter[str]:
         """The same by rule id, over all assets."""
-        found: Counter[str] = Counter()
-        for watch in self._watches.values():
-            found.update({rule: tally.count for rule, tally in watch.frame.tallies.items() if tally.count})
-        return found
+        return sum((watch.faults for watch in self._watches.values()), Counter[str]())
 
     def metrics(self) -> dict[str, float]:
         """Its counts and faults, and those of the rules that have the most, for /metrics (`rule_faults:<rule>`)."""
@@ -159,7 +156,7 @@ class Engine:
         self._ticked = max(self._ticked, at)
         self._now = max(self._now, at)
         verdicts = Verdicts(self._now - OLD_MS)
-        self._expire_seen(at)
+        self._expire_seen(at, verdicts)
         if at >= self._next_hour:
             self._next_hour = (at // QUARTER_MS + 1) * QUARTER_MS
             self._end_hours(at)
@@ -205,7 +202,7 @@ class Engine:
         others = self._follow(watch, sample.values, sample.at)
         self._observe(watch, dict.fromkeys(chain(todo, others.pop(watch, ()))), sample.at)
         for other, runners in others.items():
-            self._observe(other, runners, _later(other, sample.at))
+            self._observe(other, runners, other.later(sample.at))
 
     def learn(self, sample: Sample) -> None:
         """Take a stored sample into frames only: for summaries of a past that is not to be judged."""
@@ -232,13 +229,11 @@ class Engine:
 
     def changed_delays(self) -> dict[Key, State | None]:
         """The delays that changed since this was last asked: the condition's state, None where none waits any more."""
-        found: dict[Key, State | None] = {}
-        for watch in self._watches.values():
-            for runner in watch.changed:
-                waits = runner.state.phase in (Phase.PENDING, Phase.CLEARING)
-                found[(runner.rule.id, runner.rule.index, watch.asset)] = runner.state if waits else None
-            watch.changed.clear()
-        return found
+        return {
+            (runner.rule.id, runner.rule.index, watch.asset): state
+            for watch in self._watches.values()
+            for runner, state in watch.take_changed()
+        }
 
     def seen(self, asset: str, points: Iterable[str]) -> dict[str, Seen]:
         """What is known of these points of an asset now, as far as some rule looks at them."""
@@ -304,18 +299,16 @@ class Engine:
                 for hours in watch.frame.hours.values():
                     hours.advance(at)
 
-    def _expire_seen(self, at: int) -> None:
+    def _expire_seen(self, at: int, verdicts: Verdicts) -> None:
         """Let points that other assets look at grow too old before any rule is judged by this tick."""
         for watch in self._seen:
             if watch.replaying > at:
                 continue
             if watch.is_fresh:
                 watch.frame.begin(at)
-            keys = [slot.point.key for slot in watch.frame.expire(at)]
-            for key in keys:
-                watch.owed |= watch.lookers(key)
-            for other, runners in self._follow(watch, keys, at).items():
-                other.owed |= runners
+            if watch.next_due <= at:
+                self._settle(watch, at, verdicts, historical=False)
+            self._expire(watch, at)
         due = [node for node in self._deriving.due(at) if self._watches[node.asset].replaying <= at]
         for other, runners in concerned(self._watches, self._deriving.ripple((), at, also=due)).items():
             other.owed |= runners
@@ -337,7 +330,7 @@ class Engine:
             if other.replaying > self._ticked and not historical:
                 other.owed.update(dict.fromkeys(runners))
             else:
-                self._judge(other, runners, _later(other, at), verdicts, historical=historical)
+                self._judge(other, runners, other.later(at), verdicts, historical=historical)
 
     def _take(self, watch: Watch, sample: Sample) -> Iterable[Runner]:
         """Put the readings into the frame; which rules have to be looked at."""
@@ -390,7 +383,21 @@ class Engine:
                 verdicts.turn(watch, runner, at, quiet=runner.inhibited, historical=historical)
                 watch.become(runner, runner.state)
 
+    def _expire(self, watch: Watch, at: int) -> None:
+        """Let points of an asset grow too old; whoever looks at them is owed a judgement."""
+        for other, runners in self._follow(watch, watch.expire(at), at).items():
+            other.owed |= runners
+
     def _settle(self, watch: Watch, at: int, verdicts: Verdicts, *, historical: bool) -> None:
+        """Let delays run out, but none on what had grown too old before: a tick or a reading may come late."""
+        for instant in () if watch.is_fresh else watch.frame.expiries(at):
+            self._run_out(watch, instant, verdicts, historical=historical)
+            self._expire(watch, instant)
+            owed, watch.owed = watch.owed, {}
+            self._judge(watch, owed, watch.later(instant), verdicts, historical=historical)
+        self._run_out(watch, at, verdicts, historical=historical)
+
+    def _run_out(self, watch: Watch, at: int, verdicts: Verdicts, *, historical: bool) -> None:
         runners = list(watch.open)
         watch.next_due = NEVER
         for runner in runners:
@@ -398,9 +405,3 @@ class Engine:
             watch.become(runner, state)
             if event is not None:
                 verdicts.add(watch, runner, event, historical=historical)
-
-
-def _later(watch: Watch, at: int) -> int:
-    """The instant of another asset's reading, to this one: not before what it has seen itself."""
-    watch.frame.now = max(watch.frame.now, at)
-    return watch.frame.now

@@ -45,8 +45,8 @@ LONGEST_DELAY_MS = 300_000
 GIVE_UP_MS = 24 * 3600 * 1000
 """A message that did not leave for a day is dead: kept, shown, not sent."""
 MESSAGE_SLOTS = 8
-NOTICE_SLOTS = 64
-"""How many of one lane are on their way at once."""
+NOTICE_SLOTS = 256
+"""How many of one lane are on their way at once; notices are claimed when half of their slots are free."""
 ERROR_KEPT = 500
 
 _message = msgspec.json.Decoder(Message)
@@ -126,7 +126,7 @@ class Outbox:
         claimed: list[OutboxRow] = []
         for kind, channel in await self._due_lanes(now):
             free = self._slots(kind) - self._lanes.get((kind, channel), 0)
-            if free <= 0 or (kind == "notice" and not self.bus.connected):
+            if free <= 0 or (kind == "notice" and (free < NOTICE_SLOTS // 2 or not self.bus.connected)):
                 continue
             claimed += await self._claim(kind, channel, now, free)
         for item in claimed:

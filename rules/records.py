@@ -53,6 +53,8 @@ Beside = Callable[[AsyncConnection], Awaitable[None]]
 MAX_PAGE = 1000
 MARKS = {"stale": schema.alarms.c.stale_at, "chattering": schema.alarms.c.chattering_since}
 """What an alarm may be beside its states, and the column that says since when."""
+PORTION = 100
+"""Judgements of one transaction after which everything else gets its turn."""
 CONFLICTS = 5
 """How often a transaction that met another writer is tried anew."""
 
@@ -160,7 +162,9 @@ class Records:
             if keys:
                 changes.habits = await habits(connection, routing.site, keys)
                 changes.removals = await removals(connection, routing.site)
-            for name, judgement in zip(identities, judgements, strict=True):
+            for number, (name, judgement) in enumerate(zip(identities, judgements, strict=True), 1):
+                if number % PORTION == 0:
+                    await asyncio.sleep(0)  # in a storm readings, ticks and messages need their turn too
                 if name in seen:
                     changes.duplicates += 1
                     continue

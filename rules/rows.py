@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from facility.errors import CaretakerError
@@ -40,7 +41,7 @@ class Page(Generic[T]):
     next: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: rules.changed copies it
 class AlarmRow:
     """One alarm: one occurrence of one rule on one asset, from its first raise until it is normal and free again.
 
@@ -364,7 +365,7 @@ class Counts:
 
 def alarm_row(mapping: Columns) -> AlarmRow:
     """A row of the table `alarms`."""
-    values = {name: mapping[name] for name in _ALARM}
+    values = {name: mapping[name] for name in _names(AlarmRow)}
     values["state"] = State(values["state"])
     values["suppression"] = Suppression(values["suppression"])
     return AlarmRow(**values)
@@ -372,32 +373,31 @@ def alarm_row(mapping: Columns) -> AlarmRow:
 
 def ticket_row(mapping: Columns) -> TicketRow:
     """A row of the table `tickets`."""
-    values = {name: mapping[name] for name in _TICKET}
+    values = {name: mapping[name] for name in _names(TicketRow)}
     values["state"] = TicketState(values["state"])
     return TicketRow(**values)
 
 
 def command_row(mapping: Columns) -> CommandRow:
     """A row of the table `commands`."""
-    values = {name: mapping[name] for name in _COMMAND}
+    values = {name: mapping[name] for name in _names(CommandRow)}
     values["state"] = CommandState(values["state"])
     return CommandRow(**values)
 
 
 def row(kind: type[T], mapping: Columns) -> T:
     """A row of any other table, as the dataclass `kind`; columns that it does not name are left out."""
-    return kind(**{item.name: mapping[item.name] for item in fields(kind)})  # type: ignore[arg-type]
+    return kind(**{name: mapping[name] for name in _names(kind)})  # type: ignore[arg-type]
 
 
 def values(item: AlarmRow | TicketRow | CommandRow) -> dict[str, Any]:
     """The columns of an alarm, ticket or command; enums become their text."""
-    found = {name.name: getattr(item, name.name) for name in fields(item)}
-    for name in ("state", "suppression"):
-        if name in found:
-            found[name] = found[name].value
+    found = {name: getattr(item, name) for name in _names(type(item))}  # type: ignore[arg-type]
+    for name in found.keys() & {"state", "suppression"}:
+        found[name] = found[name].value
     return found
 
 
-_ALARM = tuple(item.name for item in fields(AlarmRow))
-_TICKET = tuple(item.name for item in fields(TicketRow))
-_COMMAND = tuple(item.name for item in fields(CommandRow))
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))

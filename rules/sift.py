@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from facility.config import Site
 from facility.settings import AlarmSettings
+from rules.changed import changed
 from rules.compiled import Rulebook
 from rules.effects import Look, blind
 from rules.flood import Flood, Limits, raised
@@ -105,7 +106,7 @@ class Sift:
         `settled`: it was held long enough. `again`: it is told of something new, so it is no repetition.
         """
         if row.quiet or row.cause_id:
-            row = replace(row, quiet="", tell_at=None, cause_id=None)
+            row = changed(row, quiet="", tell_at=None, cause_id=None)
         if decision.reason != ROUTED and decision.reason not in NOBODY:
             return row, decision
         row, reason = self._stages(row, decision, at, settled=settled, again=again)
@@ -127,18 +128,18 @@ class Sift:
         folding = self.sifter.folding
         verdict = folding.verdict(row, self.standing, lambda cause: self._heard(cause, decision), at)
         if verdict.cause:
-            return replace(row, quiet=FOLDED, cause_id=verdict.cause.id), FOLDED
+            return changed(row, quiet=FOLDED, cause_id=verdict.cause.id), FOLDED
         if verdict.look_again and verdict.look_again > at:
-            return replace(row, quiet=SETTLING, tell_at=verdict.look_again), SETTLING
+            return changed(row, quiet=SETTLING, tell_at=verdict.look_again), SETTLING
         if not settled and folding.settle and folding.is_effect(row):
-            return replace(row, quiet=SETTLING, tell_at=at + folding.settle), SETTLING
+            return changed(row, quiet=SETTLING, tell_at=at + folding.settle), SETTLING
         if not decision.is_told:
             return row, ""
         until = None if again else quiet_until(self._told((row.rule, row.rule_index, row.asset)), at, self.sifter.limit)
         if until is not None:
-            return replace(row, quiet=REPEAT, tell_at=until), REPEAT
+            return changed(row, quiet=REPEAT, tell_at=until), REPEAT
         if self._drowned(row, at):
-            return replace(row, quiet=FLOOD), FLOOD
+            return changed(row, quiet=FLOOD), FLOOD
         return row, ""
 
     def _heard(self, cause: AlarmRow, decision: Decision) -> bool:

@@ -7,7 +7,7 @@ both go through `move`, so that they can't differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from facility.points import Label
 from rules import chatter
 from rules.alarm import Alarm, Event, State, Suppression, step
+from rules.changed import changed
 from rules.chatter import Habit
 from rules.effects import Judgement, Look, Seen, blind
 from rules.notify import Decision, Moment, Routing, decide, is_guarded, message, notice, ticket_priority, wants_ticket
@@ -78,7 +79,7 @@ class Changes:
     ) -> tuple[AlarmRow, Decision]:
         """The alarm and who is told of it now, as `Sift.decide`."""
         if self.sift is None:
-            return replace(row, quiet="", tell_at=None, cause_id=None), decision
+            return changed(row, quiet="", tell_at=None, cause_id=None), decision
         return self.sift.decide(row, decision, self.at, settled=settled, again=again)
 
 
@@ -192,7 +193,7 @@ def announce(changes: Changes, row: AlarmRow) -> AlarmRow:
     moment = Moment(row.raised_at or changes.at, row.since, row.facts)
     before, had_ticket = row.quiet, row.ticket_id is not None
     row, decision = changes.sifted(row, decision, settled=True)
-    row = replace(_with_ticket(changes, row, moment), version=row.version + 1, changed_at=changes.at)
+    row = changed(_with_ticket(changes, row, moment), version=row.version + 1, changed_at=changes.at)
     row = _told(row, decision, changes.at)
     changes.keep(row)
     if row.quiet and row.quiet == before and not row.cause_id:
@@ -210,8 +211,8 @@ def escalate(changes: Changes, row: AlarmRow, severity: int) -> AlarmRow:
     """Make an alarm that has stood for long more severe, and tell whom the new severity goes to."""
     changes.versions.setdefault(row.id, row.version)
     before = row
-    row = replace(row, severity=severity, version=row.version + 1, changed_at=changes.at)
-    decision = decide(replace(row, told=False, chattering_since=None), "raise", changes.routing, at=changes.at)
+    row = changed(row, severity=severity, version=row.version + 1, changed_at=changes.at)
+    decision = decide(changed(row, told=False, chattering_since=None), "raise", changes.routing, at=changes.at)
     sifted, decision = changes.sifted(row, decision, settled=True, again=True)
     if decision.is_told:
         row = _told(sifted, decision, changes.at)
@@ -224,10 +225,10 @@ def escalate(changes: Changes, row: AlarmRow, severity: int) -> AlarmRow:
     return row
 
 
-def mark(changes: Changes, row: AlarmRow, event: str, **changed: Any) -> AlarmRow:
+def mark(changes: Changes, row: AlarmRow, event: str, **values: Any) -> AlarmRow:
     """Change what is known of an alarm beside its states (`event` is a code of REASONS too); journal and notice."""
     changes.versions.setdefault(row.id, row.version)
-    row = replace(row, version=row.version + 1, changed_at=changes.at, **changed)
+    row = changed(row, version=row.version + 1, changed_at=changes.at, **values)
     changes.keep(row)
     remark(changes, row, event, event)
     _tell_bus(changes, row, event, changes.at)
@@ -282,7 +283,7 @@ def _open(changes: Changes, judgement: Judgement) -> AlarmRow:
 
 
 def _moved(row: AlarmRow, alarm: Alarm, at: int, extra: dict[str, Any]) -> AlarmRow:
-    return replace(
+    return changed(
         row,
         state=alarm.state,
         suppression=alarm.suppression,
@@ -302,7 +303,7 @@ def _moved(row: AlarmRow, alarm: Alarm, at: int, extra: dict[str, Any]) -> Alarm
 def _told(row: AlarmRow, decision: Decision, at: int) -> AlarmRow:
     """`told` also where there is nobody to tell, so that nobody tries again and again."""
     told = decision.is_told or decision.reason in NOBODY
-    return replace(row, told=told, told_at=at if told else row.told_at)
+    return changed(row, told=told, told_at=at if told else row.told_at)
 
 
 def _with_ticket(changes: Changes, row: AlarmRow, moment: Moment, *, historical: bool = False) -> AlarmRow:
@@ -311,7 +312,7 @@ def _with_ticket(changes: Changes, row: AlarmRow, moment: Moment, *, historical:
         return row
     priority = ticket_priority(row)
     ticket = _new_ticket(changes, row, (row.title, row.guidance), priority=priority, alarm_id=row.id)
-    row = replace(row, ticket_id=ticket.id)
+    row = changed(row, ticket_id=ticket.id)
     decision = decide(row, "ticket", changes.routing, at=changes.at, historical=historical)
     _send(changes, row, "ticket", decision, moment)
     return row

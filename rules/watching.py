@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -176,6 +177,30 @@ class Watch:
         for key in keys:
             for watch, runners in self.outside.get(key, {}).items():
                 found.setdefault(watch, {}).update(runners)
+        return found
+
+    @property
+    def faults(self) -> Counter[str]:
+        """How often an expression had no finite answer, by rule id."""
+        return Counter({rule: tally.count for rule, tally in self.frame.tallies.items() if tally.count})
+
+    def later(self, at: int) -> int:
+        """The instant of another asset's reading, to this one: not before what it has seen itself."""
+        self.frame.now = max(self.frame.now, at)
+        return self.frame.now
+
+    def expire(self, at: int) -> list[str]:
+        """Let points grow too old, and owe their lookers a judgement; which points."""
+        keys = [slot.point.key for slot in self.frame.expire(at)]
+        for key in keys:
+            self.owed |= self.lookers(key)
+        return keys
+
+    def take_changed(self) -> list[tuple[Runner, State | None]]:
+        """The runners whose delay changed since this was last asked, with their state, None where none waits."""
+        waiting = (Phase.PENDING, Phase.CLEARING)
+        found = [(runner, runner.state if runner.state.phase in waiting else None) for runner in self.changed]
+        self.changed.clear()
         return found
 
     def become(self, runner: Runner, state: State) -> None:

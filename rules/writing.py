@@ -21,6 +21,11 @@ T = TypeVar("T")
 KEY = ("site", "rule", "rule_index", "asset")
 """The columns by which an alarm's rule at its asset is known."""
 _HABIT = tuple(item.name for item in fields(Habit))
+_FIXED = frozenset({
+    "id", "site", "rule", "rule_index", "asset", "asset_class", "raises", "latch", "shelvable", "opened_at",
+    "title_zh", "title_en", "guidance_zh", "guidance_en",
+})  # fmt: skip
+"""Columns of an alarm that stay as they were when it was opened."""
 CHUNK = 500
 """Values in one IN list; both databases bound the parameters of a statement."""
 
@@ -105,7 +110,10 @@ async def write(connection: AsyncConnection, changes: Changes) -> None:
         await connection.execute(insert_missing(connection, schema.outbox, "key"), changes.outbox)
     if changes.behaved:
         site = changes.routing.site
-        rows = [{**key_columns(site, key), **asdict(habit)} for key, habit in changes.behaved.items()]
+        rows = [
+            {**key_columns(site, key), **{name: getattr(habit, name) for name in _HABIT}}
+            for key, habit in changes.behaved.items()
+        ]
         await connection.execute(upsert(connection, schema_life.habits, KEY, _HABIT), rows)
 
 
@@ -123,14 +131,12 @@ async def _update_alarms(connection: AsyncConnection, changes: Changes) -> None:
     statement = (
         update(table)
         .where(table.c.id == bindparam("row_id"), table.c.version == bindparam("row_version"))
-        .values({column.name: bindparam(column.name) for column in table.c if column.name != "id"})
+        .values({column.name: bindparam(column.name) for column in table.c if column.name not in _FIXED})
     )
     rows = []
     for row in changes.moved.values():
-        columns = values(row)
-        columns["row_id"] = columns.pop("id")
-        columns["row_version"] = changes.versions[row.id]
-        rows.append(columns)
+        columns = {name: value for name, value in values(row).items() if name not in _FIXED}
+        rows.append({**columns, "row_id": row.id, "row_version": changes.versions[row.id]})
     await connection.execute(statement, rows)
 
 

@@ -201,6 +201,13 @@ class Frame:
             self.fed(at, turned)
         return turned
 
+    def expiries(self, at: int) -> list[int]:
+        """The instants up to `at` at which values grew too old to believe and nobody has said so yet, in order."""
+        if at < self._next_expiry:
+            return []
+        known = (slot for slot in self.slots.values() if slot.quality in (None, Quality.GOOD))
+        return sorted({instant for slot in known if (instant := slot.good_at + slot.limit) <= at})
+
     def expire(self, at: int) -> list[Slot]:
         """The slots whose last good reading has just become too old to believe; their value is unknown from now on."""
         if at < self._next_expiry:
