@@ -1,4 +1,4 @@
-"""A whole quiet week of everything in the demonstration building before the shipped rules: nothing is raised."""
+"""A whole quiet week of the demonstration building before the shipped rules and checks of data: nothing is raised."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from facility.catalog import Catalog
 from facility.config import Site
 from facility.readings import Sample, Value
 from rules.engine import Engine
-from rules.rulebook import PACKS, assign, read_rules
 from simulators.building import Building
-from tests.simulators.oracle import sample
+from tests.simulators.oracle import judging, sample
 from tests.simulators.test_quiet_day import MIDNIGHT
 
 WEEK, TURN, WATCHED = 604_800.0, 240.0, 2.0
@@ -66,7 +65,7 @@ def test_a_quiet_week_raises_nothing(demo: tuple[Site, Catalog]) -> None:
     building.step(1.0)
     mapped = {name: frozenset(values) for name, values in building.values().items()}
     assets = {name: site.assets[name] for name in mapped}
-    rules = assign(read_rules([PACKS], catalog, assets=site.assets), assets, mapped)
+    rules = judging(site.assets, catalog, mapped)
     engine = Engine(rules, assets, catalog, future_ms=round(TURN * 1000))
     judged_classes = {site.assets[name].asset_class for name, items in rules.by_asset.items() if items}
     assert judged_classes == {asset.asset_class for asset in site.assets.values()} - {"gateway"}

@@ -51,6 +51,7 @@ def test_what_a_fault_of_minutes_raises(demo: tuple[Site, Catalog], asset: str, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(("asset", "fault", "expected"), LONG, ids=label)
 def test_what_a_fault_of_months_raises(
     demo: tuple[Site, Catalog], asset: str, fault: Fault, expected: Expected
