@@ -18,6 +18,8 @@ WEEK, TURN, WATCHED = 604_800.0, 240.0, 2.0
 """Seconds of it; of a turn, which is less than any silence that makes a reading stale; of its end that is watched."""
 SOON = 10.0
 """Seconds after a look when whoever passed a door then has gone through."""
+STOREY = 3_000.0
+"""Millimetres, about."""
 STROKES = {1: 2, 3: 0}
 """`door.car.state`: what opening and closing come to."""
 
@@ -39,7 +41,11 @@ def before(samples: Iterable[Sample], trips: dict[str, Value]) -> Iterator[Sampl
     for one in samples:
         made, floor = one.values.get("cnt.trips"), one.values.get("car.floor")
         if isinstance(floor, int) and made != trips.get(one.asset, made):
-            yield Sample(one.asset, one.at - 1000, {"car.floor": floor - 1 if floor > 1 else floor + 1})
+            aside, position = -1 if floor > 1 else 1, one.values["car.position"]
+            assert isinstance(position, float)
+            yield Sample(
+                one.asset, one.at - 1000, {"car.floor": floor + aside, "car.position": position + aside * STOREY}
+            )
         trips[one.asset] = made
 
 
