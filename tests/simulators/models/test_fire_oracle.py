@@ -48,7 +48,7 @@ def test_what_must_be_raised_is_raised(demo: tuple[Site, Catalog], name: str) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_dirty_detector_is_found(demo: tuple[Site, Catalog]) -> None:
     """Two months of dust: only the days are played in which it must be found."""
     site, catalog = demo
