@@ -205,7 +205,7 @@ class Engine:
         others = self._follow(watch, sample.values, sample.at)
         self._observe(watch, dict.fromkeys(chain(todo, others.pop(watch, ()))), sample.at)
         for other, runners in others.items():
-            self._observe(other, runners, _later(other, sample.at))
+            self._observe(other, runners, other.not_before(sample.at))
 
     def learn(self, sample: Sample) -> None:
         """Take a stored sample into frames only: for summaries of a past that is not to be judged."""
@@ -337,7 +337,7 @@ class Engine:
             if other.replaying > self._ticked and not historical:
                 other.owed.update(dict.fromkeys(runners))
             else:
-                self._judge(other, runners, _later(other, at), verdicts, historical=historical)
+                self._judge(other, runners, other.not_before(at), verdicts, historical=historical)
 
     def _take(self, watch: Watch, sample: Sample) -> Iterable[Runner]:
         """Put the readings into the frame; which rules have to be looked at."""
@@ -398,9 +398,3 @@ class Engine:
             watch.become(runner, state)
             if event is not None:
                 verdicts.add(watch, runner, event, historical=historical)
-
-
-def _later(watch: Watch, at: int) -> int:
-    """The instant of another asset's reading, to this one: not before what it has seen itself."""
-    watch.frame.now = max(watch.frame.now, at)
-    return watch.frame.now

@@ -154,6 +154,11 @@ class Watch:
         self.replaying = 0
         self.is_fresh = True
 
+    def not_before(self, at: int) -> int:
+        """The instant of another asset's reading, to this one: not before what it has seen itself."""
+        self.frame.now = max(self.frame.now, at)
+        return self.frame.now
+
     def looking_at(
         self, touched: Sequence[dict[Runner, None]], turned: Sequence[dict[Runner, None]]
     ) -> Iterable[Runner]:
