@@ -32,9 +32,10 @@ from ingest.open import open_store
 from rules.compiled import Rulebook
 from rules.database import new_engine
 from rules.language.grammar import ExpressionError
+from rules.mapped import mapped_points
 from rules.records import Records
 from rules.rule_texts import VersionRow, running_versions
-from rules.rulebook import PACKS, Definition, mapped_points, read_rules
+from rules.rulebook import PACKS, Definition, read_rules
 from rules.trial.backtest import Backtest, Sides, run, sides
 from rules.trial.compare import compare
 from rules.trial.table import Report

@@ -17,7 +17,7 @@ from facility.presence import Presence
 from rules.effects import Judgement
 from rules.gateway_health import GatewayHealth
 from rules.judges import Judges
-from rules.rulebook import served_points
+from rules.mapped import served_points
 from rules.silence import Silence
 
 LOOK = 0.5

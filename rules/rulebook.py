@@ -8,31 +8,30 @@ rated values that it has no default for; one that runs nowhere is listed in `Rul
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import Field
 
-from facility.assets import GATEWAY_CLASS, Asset, Device, Location
+from facility.assets import Asset, Location
 from facility.catalog import Catalog
 from facility.classfile import AssetClass, Labels
 from facility.config import Site
 from facility.errors import ConfigError, Problem, attempt
 from facility.names import nearest
-from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
 from rules.data.checkfile import FILE, read_checks
 from rules.data.rules import with_checks
 from rules.derived import place
 from rules.followups import WORD, Step, Told, check_effects, check_words, steps_of
-from rules.gateway_health import POINTS as OF_A_GATEWAY
 from rules.kinship import Kinship
 from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.language.trends import seconds_of_readings
 from rules.linkage.matrixfile import load_linkage
+from rules.mapped import mapped_points
 from rules.rule import Raises, Rule, Severity
 from rules.schedule import Hours, parse_hours
 from rules.soundness import flaws
@@ -124,40 +123,6 @@ def check_rules(site: Site, catalog: Catalog) -> list[Problem]:
     except ConfigError as error:
         return list(error.problems)
     return []
-
-
-def mapped_points(site: Site, catalog: Catalog) -> dict[str, frozenset[str]]:
-    """Asset -> the points that its devices can give, by their profiles, narrowed and renamed as the devices say.
-
-    A profile that finds the index in the payload can give every index that the class has. A gateway gives its own.
-    """
-    found: dict[str, set[str]] = {asset: set() for asset in site.assets}
-    for gateway in site.gateways:
-        if gateway in found and site.assets[gateway].asset_class == GATEWAY_CLASS:
-            found[gateway] |= set(OF_A_GATEWAY)
-    for device in site.devices:
-        profile = catalog.profiles[device.profile]
-        points = catalog.classes[profile.asset_class].points
-        found[device.asset] |= {device.rename.get(key, key) for key in _given(device, profile, points)}
-    return {asset: frozenset(keys) for asset, keys in found.items()}
-
-
-def served_points(site: Site, catalog: Catalog) -> dict[str, dict[str, frozenset[str]]]:
-    """Gateway -> asset -> the points that its devices can give, as far as their profiles are known."""
-    found = {}
-    for gateway in site.gateways:
-        known = tuple(device for device in site.devices_of(gateway) if device.profile in catalog.profiles)
-        mapped = mapped_points(replace(site, gateways=(), devices=known), catalog)
-        found[gateway] = {asset: points for asset, points in mapped.items() if points}
-    return found
-
-
-def _given(device: Device, profile: Profile, points: Iterable[str]) -> Iterator[str]:
-    templates = {key for key in profile.points if "[n]" in key}
-    concrete = [key for key in points if re.sub(r"\[\d+\]", "[n]", key) in templates]
-    for key in (*profile.points, *concrete):
-        if "[n]" not in key and (not device.points or key in device.points):
-            yield key
 
 
 def read_rules(

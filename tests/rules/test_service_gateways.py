@@ -15,9 +15,10 @@ from facility.points import Label
 from facility.wire import DeviceStatus, Status, encode, status_topic
 from rules import readback
 from rules.compiled import Rulebook
+from rules.mapped import mapped_points
 from rules.records import Records
 from rules.rows import AlarmRow
-from rules.rulebook import PACKS, assign, mapped_points, read_rules
+from rules.rulebook import PACKS, assign, read_rules
 from tests.rules.plant import CATALOG, CLOCK, Line, Store, a_sample, a_site, at_work
 from tests.services.hook import a_hook
 from tests.services.waiting import until

@@ -20,7 +20,7 @@ from rules.compiled import Rulebook
 from rules.effects import Judgement
 from rules.engine import Engine
 from rules.gateways import LOOK, Gateways
-from rules.rulebook import served_points
+from rules.mapped import served_points
 from rules.silence import Silence
 from tests.gateway.plant import LoopClock
 from tests.rules.plant import CATALOG, OVERLOAD, a_site

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.config import Site, load_site
 from facility.hardware import Fault, On
@@ -69,11 +70,11 @@ def alone(site: Site, asset: str) -> Site:
     return replace(site, assets={asset: replace(site.assets[asset], parents=())}, devices=devices)
 
 
-def judging(site: Site, catalog: Catalog, mapped: Mapping[str, frozenset[str]]) -> Rulebook:
-    """The shipped rules and checks for assets that have these points."""
-    assets = {key: site.assets[key] for key in mapped}
-    book = assign(read_rules([PACKS], catalog, assets=site.assets), assets, mapped)
-    return with_checks(book, read_checks([], catalog, assets=site.assets)[0], assets, mapped, catalog)
+def judging(assets: Mapping[str, Asset], catalog: Catalog, mapped: Mapping[str, frozenset[str]]) -> Rulebook:
+    """The shipped rules and checks for those of the assets that have points (`mapped`)."""
+    judged = {key: assets[key] for key in mapped}
+    book = assign(read_rules([PACKS], catalog, assets=assets), judged, mapped)
+    return with_checks(book, read_checks([], catalog, assets=assets)[0], judged, mapped, catalog)
 
 
 def play(
@@ -97,7 +98,7 @@ def play(
     mapped = {key: frozenset(values) for key, values in building.values().items()}
     assets = {key: site.assets[key] for key in mapped}
     points = {key: catalog.classes[asset.asset_class].points for key, asset in assets.items()}
-    engine = Engine(judging(site, catalog, mapped), assets, catalog)
+    engine = Engine(judging(site.assets, catalog, mapped), assets, catalog)
     every = 1.0 if fault.lasts <= 7200 else 60.0
     linkage = Linkage(site.id, shipped_linkage(assets, catalog, mapped), assets, catalog)
     found: list[Raised] = []

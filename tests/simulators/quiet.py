@@ -55,7 +55,7 @@ def quiet(site: Site, catalog: Catalog, *, seed: int, hour: float, seconds: floa
     building = Building(site, catalog, seed=seed, epoch=MIDNIGHT + hour * 3600, quantum=0.5)
     mapped = {key: frozenset(values) for key, values in building.values().items()}
     assets = {key: site.assets[key] for key in mapped}
-    engine = Engine(judging(site, catalog, mapped), assets, catalog)
+    engine = Engine(judging(site.assets, catalog, mapped), assets, catalog)
     tellers = {key: Teller(key, dict(catalog.classes[asset.asset_class].points)) for key, asset in assets.items()}
     found: list[Raised] = []
     for second in range(1, round(seconds)):

@@ -18,7 +18,8 @@ from rules.effects import Judgement
 from rules.linkage.judge import Linkage
 from rules.linkage.matrixfile import load_linkage
 from rules.linkage.run import Run
-from rules.rulebook import load_rulebook, mapped_points
+from rules.mapped import mapped_points
+from rules.rulebook import load_rulebook
 from simulators.building import Building
 from simulators.models.fire.fire_linkage import OUTPUTS, Output
 from simulators.models.fire.fire_panel import FirePanel

@@ -1,4 +1,4 @@
-"""A whole quiet week of everything in the demonstration building before the shipped rules: nothing is raised."""
+"""A whole quiet week of the demonstration building before the shipped rules and checks of data: nothing is raised."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from facility.catalog import Catalog
 from facility.config import Site
 from facility.readings import Sample, Value
 from rules.engine import Engine
-from rules.rulebook import PACKS, assign, read_rules
 from simulators.building import Building
-from tests.simulators.oracle import sample
+from tests.simulators.oracle import judging, sample
 from tests.simulators.test_quiet_day import MIDNIGHT
 
 WEEK, TURN, WATCHED = 604_800.0, 240.0, 2.0
 """Seconds of it; of a turn, which is less than any silence that makes a reading stale; of its end that is watched."""
 SOON = 10.0
 """Seconds after a look when whoever passed a door then has gone through."""
+STOREY = 3_000.0
+"""Millimetres, about."""
 STROKES = {1: 2, 3: 0}
 """`door.car.state`: what opening and closing come to."""
 
@@ -40,7 +41,11 @@ def before(samples: Iterable[Sample], trips: dict[str, Value]) -> Iterator[Sampl
     for one in samples:
         made, floor = one.values.get("cnt.trips"), one.values.get("car.floor")
         if isinstance(floor, int) and made != trips.get(one.asset, made):
-            yield Sample(one.asset, one.at - 1000, {"car.floor": floor - 1 if floor > 1 else floor + 1})
+            aside, position = -1 if floor > 1 else 1, one.values["car.position"]
+            assert isinstance(position, float)
+            yield Sample(
+                one.asset, one.at - 1000, {"car.floor": floor + aside, "car.position": position + aside * STOREY}
+            )
         trips[one.asset] = made
 
 
@@ -66,7 +71,7 @@ def test_a_quiet_week_raises_nothing(demo: tuple[Site, Catalog]) -> None:
     building.step(1.0)
     mapped = {name: frozenset(values) for name, values in building.values().items()}
     assets = {name: site.assets[name] for name in mapped}
-    rules = assign(read_rules([PACKS], catalog, assets=site.assets), assets, mapped)
+    rules = judging(site.assets, catalog, mapped)
     engine = Engine(rules, assets, catalog, future_ms=round(TURN * 1000))
     judged_classes = {site.assets[name].asset_class for name, items in rules.by_asset.items() if items}
     assert judged_classes == {asset.asset_class for asset in site.assets.values()} - {"gateway"}

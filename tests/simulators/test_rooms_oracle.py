@@ -15,7 +15,6 @@ from facility.catalog import Catalog
 from facility.hardware import Fault
 from facility.points import Label
 from rules.engine import Engine
-from rules.rulebook import PACKS, assign, read_rules
 from simulators.faultfile import repertoire
 from simulators.models.cabinet import Cabinet
 from simulators.models.model import Model
@@ -26,7 +25,7 @@ from simulators.models.rooms.environment import Environment
 from simulators.models.rooms.lighting import Lighting
 from simulators.models.water.drainage import Pit
 from tests.simulators.conftest import Check
-from tests.simulators.oracle import EPOCH, sample
+from tests.simulators.oracle import EPOCH, judging, sample
 
 CLASSES = ("hvac", "cctv", "drainage", "lighting", "environment")
 FAULTS = [
@@ -61,7 +60,7 @@ class Watched:
         self.model, self.at = model, 0.0
         assets = {NAME: Asset(NAME, asset_class, Label("甲", "A"))}
         points = {NAME: frozenset(model.values())}
-        rules = assign(read_rules([PACKS], catalog, assets=assets), assets, points)
+        rules = judging(assets, catalog, points)
         # between two looks days may go by: no reading is from the future here
         self._engine = Engine(rules, assets, catalog, future_ms=round(1e12))
         self._judge()

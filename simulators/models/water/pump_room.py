@@ -56,7 +56,7 @@ class PumpRoom(Model):
             "tank.inlet_valve": self.on("tank_overflow") or self.level < 71.0,
             "room.flood": self.on("flood", 2.0) or self.on("pipe_burst", 60.0),
             "room.temp": 21.0 + noise * 0.3,
-            "room.humidity": self._humidity + noise,
+            "room.humidity": self._humidity + noise * 0.3,
             "room.door": False,
             "wq.residual_chlorine": self._chlorine,
             "wq.turbidity": self._turbidity,

@@ -20,7 +20,8 @@ from gateway.service import Gateway
 from gateway.spool import MemorySpool
 from rules.engine import Engine
 from rules.gateway_health import GatewayHealth
-from rules.rulebook import PACKS, assign, mapped_points, read_rules
+from rules.mapped import mapped_points
+from rules.rulebook import PACKS, assign, read_rules
 from simulators.scenario import Action
 from simulators.service import Simulation
 from tests.gateway.plant import LoopClock
