@@ -97,6 +97,11 @@ class Engine:
         }
 
     @property
+    def watches(self) -> Mapping[str, Watch]:
+        """What it keeps of each asset, for whoever has to explain it."""
+        return self._watches
+
+    @property
     def faults(self) -> int:
         """How often an expression had no finite answer (a division by zero, an overflow)."""
         return self.faults_by_rule().total()
