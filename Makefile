@@ -5,7 +5,7 @@
 
 BIN := .venv/bin
 
-.PHONY: demo test check bench pictures fault-table request-table services lock clean
+.PHONY: demo test check bench pictures alarm-diagram fault-table request-table services lock clean
 
 demo: .venv/runtime.stamp
 	$(BIN)/caretaker demo $(ARGS)
@@ -24,6 +24,9 @@ bench: .venv/dev.stamp services
 
 pictures: .venv/dev.stamp services
 	$(BIN)/python scripts/pictures.py $(ARGS)
+
+alarm-diagram: .venv/dev.stamp
+	$(BIN)/python -m scripts.alarm_diagram
 
 request-table: .venv/dev.stamp
 	$(BIN)/python scripts/request_table.py

@@ -35,9 +35,7 @@ from ingest.open import open_store
 from ingest.service import Ingest
 from ingest.store import ReadingStore
 from rules.channels import open_channels
-from rules.commands import Commands
 from rules.compiled import Rulebook
-from rules.notify import Routing
 from rules.records import Records, open_records
 from rules.service import Rules
 
@@ -212,7 +210,6 @@ async def start_api(house: House) -> None:
         catalog=house.catalog,
         store=store,
         records=records,
-        commands=Commands(records, Routing.of(house.site)),
         dead_letters=house.dead_letters(),
         bus=bus,
         clock=house.clock,

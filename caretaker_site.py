@@ -12,6 +12,7 @@ from facility.errors import ConfigError, Problem
 from facility.yamlfile import files
 from gateway.check import check as check_cycles
 from rules.compiled import Rulebook
+from rules.data.checkfile import read_checks
 from rules.rulebook import PACKS, load_rulebook, read_rules
 
 _FOLDERS = (".", "classes", "profiles", "rules", "linkage")
@@ -43,11 +44,13 @@ def load_whole(folder: Path) -> Whole:
 
 def _rule_problems(folder: Path) -> tuple[Problem, ...]:
     """What is wrong with the rules even when the rest of the site is: everything is told at once."""
+    catalog, own = read_catalog(folder)[0], folder / "rules"
+    problems = read_checks([own], catalog, assets=None)[1]
     try:
-        read_rules([PACKS, folder / "rules"], read_catalog(folder)[0], assets=None)
+        read_rules([PACKS, own], catalog, assets=None)
     except ConfigError as error:
-        return error.problems
-    return ()
+        problems += error.problems
+    return tuple(problems)
 
 
 def stamp(folder: Path) -> Stamp:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
+from api.alarm_shapes import AlarmGroupOut, FloodOut
 from api.auth import Action, User
 from api.deps import Deps, DepsOf, Reader, may
 from api.grouping import By, Group, Places, grouped
 from api.problems import refused
-from api.schemas import AlarmGroupOut, AlarmRowOut, FloodOut, JournalOut, Rows, Shape, refusals
+from api.schemas import AlarmRowOut, HabitOut, JournalOut, Rows, Shape, refusals
 from facility.clock import from_ms
 from facility.readings import Value
 from facility.words import SEVERITIES
 from rules import related
 from rules.commands import MAX_NOTE
-from rules.notify import REASONS
+from rules.habits import HabitRow, worst_habits
+from rules.notify import REASONS, is_guarded
 from rules.related import FloodRow
 from rules.rows import AlarmRow, JournalRow
 
@@ -27,7 +30,7 @@ router = APIRouter(tags=["alarms"])
 
 StateName = Literal[
     "normal", "unacknowledged", "acknowledged", "returned", "latched_unacknowledged", "latched_acknowledged",
-    "shelved", "by_design", "out_of_service",
+    "shelved", "by_design", "out_of_service", "stale", "chattering",
 ]  # fmt: skip
 
 Acknowledger = Annotated[User, Depends(may(Action.ALARM_ACKNOWLEDGE))]
@@ -54,7 +57,7 @@ class AlarmFilter(Shape):
     active: bool | None = None
     asset: str | None = Field(default=None, max_length=64)
     severity: int | None = Field(default=None, ge=1, le=4)
-    state: list[StateName] = Field(default=[], max_length=9, description="process states or suppressions")
+    state: list[StateName] = Field(default=[], max_length=11, description="states, suppressions, marks")
     limit: int = Field(default=100, ge=1, le=500)
     cursor: str | None = Field(default=None, max_length=64, description="`next` of the page before")
 
@@ -72,6 +75,13 @@ async def alarms(deps: DepsOf, _: Reader, wanted: Annotated[AlarmFilter, Query()
     )
     folded = await related.folded(deps.records, [row.id for row in page.items])
     return Rows(items=[alarm_out(deps, row, folded.get(row.id, 0)) for row in page.items], next=page.next)
+
+
+@router.get("/alarms/habits", summary="Which alarms chatter", responses=refusals())
+async def habits(deps: DepsOf, _: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> Rows[HabitOut]:
+    """How often each alarm has come and gone, worst first: episodes of chattering, then fleeting cycles."""
+    found = await worst_habits(deps.records, deps.site.id, limit=limit)
+    return Rows(items=[habit_out(row) for row in found])
 
 
 @router.get("/alarms/board", summary="Live alarms, worst first", responses=refusals())
@@ -231,6 +241,25 @@ def alarm_out(deps: Deps, row: AlarmRow, folded: int = 0) -> AlarmRowOut:
         quiet=row.quiet,
         quiet_zh=quiet.zh if quiet else "",
         quiet_en=quiet.en if quiet else "",
+        inhibited=row.inhibited,
+        guarded=is_guarded(row),
+        stale_at=instant_of(row.stale_at),
+        chattering_since=instant_of(row.chattering_since),
+        removal=row.removal_id,
+    )
+
+
+def habit_out(row: HabitRow) -> HabitOut:
+    """How an alarm behaves, on the wire."""
+    return HabitOut(
+        rule=row.rule,
+        rule_index=row.rule_index,
+        asset=row.asset,
+        cycles=row.cycles,
+        fleeting=row.fleeting,
+        episodes=row.episodes,
+        since=instant_of(row.since),
+        last_at=from_ms(row.last_at),
     )
 
 
@@ -249,12 +278,23 @@ def journal_out(row: JournalRow) -> JournalOut:
         reason_zh=reason.zh if reason else "",
         reason_en=reason.en if reason else "",
         note=row.note,
+        values=seen_text(row),
     )
 
 
 def facts_text(facts: dict[str, Value]) -> str:
     """What the rule saw, as one line: `car.floor=7, door.car.state=2`."""
     return ", ".join(f"{key}={value}" for key, value in facts.items())
+
+
+def seen_text(row: JournalRow) -> str:
+    """The readings of a transition as one line: `car.floor=7, car.load=None (comm)`."""
+
+    def one(key: str, seen: Mapping[str, Value]) -> str:
+        quality = seen["quality"] or "none yet"
+        return f"{key}={seen['value']}" + ("" if quality == "good" else f" ({quality})")
+
+    return ", ".join(one(key, seen) for key, seen in row.seen.items())
 
 
 def instant_of(ms: int | None) -> datetime | None:

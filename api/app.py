@@ -16,6 +16,7 @@ from api import (
     gateways,
     health,
     linkage,
+    out_of_service,
     problems,
     readings,
     session,
@@ -64,7 +65,10 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
-    for module in (session, assets, readings, wide, alarms, tickets, linkage, commands, faults, gateways, stream):
+    parts = (
+        session, assets, readings, wide, alarms, out_of_service, tickets, linkage, commands, faults, gateways, stream,
+    )  # fmt: skip
+    for module in parts:
         app.include_router(module.router, prefix="/api/v1")
     if deps.hardware is not None:
         app.include_router(simulation.router, prefix="/api/v1")

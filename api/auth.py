@@ -35,6 +35,8 @@ class Action(StrEnum):
     ALARM_ACKNOWLEDGE = "alarm.acknowledge"
     ALARM_RESET = "alarm.reset"
     ALARM_SHELVE = "alarm.shelve"
+    ALARM_REMOVE = "alarm.remove"
+    ALARM_REMOVE_LIFE_SAFETY = "alarm.remove_life_safety"
     TICKET_DISPATCH = "ticket.dispatch"
     TICKET_WORK = "ticket.work"
     TICKET_APPROVE = "ticket.approve"
@@ -53,6 +55,8 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.ALARM_ACKNOWLEDGE: _ROOM | {Role.CREW},
     Action.ALARM_RESET: _ROOM,
     Action.ALARM_SHELVE: _ROOM,
+    Action.ALARM_REMOVE: _ROOM,
+    Action.ALARM_REMOVE_LIFE_SAFETY: _OFFICE,
     Action.TICKET_DISPATCH: _ROOM,
     Action.TICKET_WORK: _ROOM | {Role.CREW},
     Action.TICKET_APPROVE: _OFFICE,

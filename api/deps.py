@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -28,6 +28,7 @@ from ingest.store import ReadingStore
 from rules import related
 from rules.command_desk import CommandDesk
 from rules.commands import Commands
+from rules.effects import Seen
 from rules.notify import Routing
 from rules.records import Records
 from rules.related import FloodRow
@@ -52,15 +53,14 @@ class Deps:
 
     `metrics` and `gaps` (batches that are missing) are asked for when somebody looks; a process without ingest has
     no gaps to tell. `hardware` is the control of the simulated hardware, None where the equipment is real.
-    `accounts`, `gate` (who is who), `board` (the live alarms) and `commander` (commands to equipment) follow from the
-    rest.
+    `commands`, `accounts`, `gate` (who is who), `board` (the live alarms) and `commander` (commands to equipment)
+    follow from the rest.
     """
 
     site: Site
     catalog: Catalog
     store: ReadingStore
     records: Records
-    commands: Commands
     dead_letters: DeadLetters
     bus: Bus
     clock: Clock
@@ -69,6 +69,7 @@ class Deps:
     version: str = "0"
     gaps: Callable[[], Sequence[Gap]] = _no_gaps
     hardware: Control | None = None
+    commands: Commands = field(init=False)
     accounts: Accounts = field(init=False)
     gate: Gate = field(init=False)
     board: Board = field(init=False)
@@ -79,14 +80,23 @@ class Deps:
         self.gate = Gate(self.accounts, self.clock)
         self.board = Board(self._live_alarms, self.live, self.clock)
         desk = CommandDesk(self.records, self.site.id)
+        self.commands = self._commands(self.site)
         self.commander = Commander(self.site, self.catalog, desk=desk, bus=self.bus, clock=self.clock, live=self.live)
 
     def adopt(self, site: Site, catalog: Catalog) -> None:
         """Take over a changed site while serving: whoever looks next sees it, no client is cut."""
         self.site, self.catalog = site, catalog
-        self.commands = Commands(self.records, Routing.of(site))
+        self.commands = self._commands(site)
         self.live.adopt(site, catalog)
         self.commander.adopt(site, catalog)
+
+    def _commands(self, site: Site) -> Commands:
+        return Commands(self.records, Routing.of(site), self._look)
+
+    def _look(self, asset: str, points: Iterable[str]) -> dict[str, Seen]:
+        """What is known of an asset's points now, for the journal of what people do."""
+        found = ((key, self.live.reading(asset, key)) for key in points)
+        return {key: Seen(reading.value, reading.quality, reading.at) for key, reading in found if reading}
 
     async def _live_alarms(self) -> tuple[Sequence[AlarmRow], FloodRow | None]:
         floods = await related.floods(self.records, self.site.id, limit=1)

@@ -143,8 +143,10 @@ class AlarmRowOut(Shape):
     """One alarm. `shown` is the one name a person sees: the suppression if there is one, else the state.
 
     `active`: the condition is abnormal now; `owed`: somebody has to acknowledge; `live`: not over yet.
-    `facts` is what the rule saw, as one line. `cause_id`: the alarm that it is a consequence of; `folded`: how many
-    are consequences of this one. `quiet`: why people were not told of it on its own, a code.
+    `facts` is what the rule saw, as one line. `inhibited`: the plant's own logic wants it quiet; `guarded`: life
+    safety, or what its rule guards. `stale_at` and `chattering_since` are marks, `removal` is what took it out of
+    service. `cause_id`: the alarm that it is a consequence of; `folded`: how many are consequences of this one.
+    `quiet`: why people were not told of it on its own, a code.
     """
 
     id: str
@@ -184,40 +186,46 @@ class AlarmRowOut(Shape):
     quiet: str = Field(examples=["folded"])
     quiet_zh: str
     quiet_en: str
+    inhibited: bool
+    guarded: bool
+    stale_at: datetime | None
+    chattering_since: datetime | None
+    removal: str | None
 
 
-class AlarmGroupOut(Shape):
-    """Live alarms that belong together: `alarms` how many, `owed` not acknowledged, `worst` severity (1 is worst)."""
-
-    group: str = Field(examples=["location"])
-    key: str = Field(description="a place, an asset, or the alarm that is the cause")
-    zh: str
-    en: str
-    alarms: int
-    owed: int
-    worst: int
-    worst_zh: str
-    worst_en: str
-    newest: datetime
-
-
-class FloodOut(Shape):
-    """So many alarms at once that most were told in summaries only. `on`: it lasts; `untold`: how many of `alarms`."""
+class RemovalOut(Shape):
+    """Something out of service for a ticket: one alarm, or (`alarm` null) all of an asset. `ended_at` null: it is."""
 
     id: str
-    on: bool
-    began_at: datetime
-    told_at: datetime | None
+    asset: str
+    alarm: str | None
+    ticket: str
+    life_safety: bool
+    reason: str
+    begun_at: datetime
+    begun_by: str
     ended_at: datetime | None
-    alarms: int
-    untold: int
-    worst: int
-    worst_zh: str
-    worst_en: str
+    ended_by: str
+
+
+class HabitOut(Shape):
+    """How a rule behaves at an asset: cycles of raise and clear in all, fleeting ones, episodes of chattering."""
+
+    rule: str
+    rule_index: int
+    asset: str
+    cycles: int
+    fleeting: int
+    episodes: int
+    since: datetime | None
+    last_at: datetime
 
 
 class JournalOut(Shape):
-    """One transition of an alarm. `reason` is the code of why people were told or not."""
+    """One transition of an alarm. `reason` is the code of why people were told or not.
+
+    `values` are the readings of the rule at that instant, as one line; a quality that is not good stands behind.
+    """
 
     at: datetime
     recorded_at: datetime
@@ -230,6 +238,7 @@ class JournalOut(Shape):
     reason_zh: str
     reason_en: str
     note: str
+    values: str
 
 
 class TicketOut(Shape):

@@ -25,6 +25,12 @@ ALARM_STATES: Mapping[str, Label] = {
     "out_of_service": Label("停用", "Out of service"),
 }
 
+ALARM_MARKS: Mapping[str, Label] = {
+    "stale": Label("长期未恢复", "Stale"),
+    "chattering": Label("频繁报警", "Chattering"),
+}
+"""What an alarm may be beside its states."""
+
 COMMAND_STATES: Mapping[str, Label] = {
     "awaiting_second": Label("待他人批准", "Waits for a second person"),
     "sent": Label("已下发", "Sent"),

@@ -17,13 +17,19 @@ from rules.rule import Rule
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule with its expressions. Its Rule has a concrete index; The others are None where it has none."""
+    """A rule with its expressions. Its Rule has a concrete index; the others are None where it has none.
+
+    `watched`: the point whose guard (rules/data) tells when to look at it; else every reading of its points does.
+    `guarded`: the point that is not believed while the alarm stands.
+    """
 
     rule: Rule
     when: Compiled
     clear: Compiled | None = None
     enable: Compiled | None = None
     suppress: Compiled | None = None
+    watched: str = ""
+    guarded: str = ""
 
     @property
     def expressions(self) -> tuple[Compiled, ...]:

@@ -343,6 +343,7 @@ class Engine:
         if watch.by_derived:
             self._deriving.stored(sample)
         touched: list[dict[Runner, None]] = []
+        turned: list[dict[Runner, None]] = []
         fed: list[Slot] = []
         for key, value in sample.values.items():
             entry = by_point.get(key)
@@ -354,6 +355,8 @@ class Engine:
                 continue
             if not slot.take(at, value, quality.get(key, Quality.GOOD) if quality else Quality.GOOD):
                 self.counts["mistyped"] += 1
+            if slot.guard is not None and slot.guard.take(at):
+                turned.append(watch.guarded[key])
             if slot.feeds:
                 fed.append(slot)
             touched.append(runners)
@@ -361,9 +364,7 @@ class Engine:
             watch.frame.now = at
         if fed:
             watch.frame.fed(at, fed)
-        if len(touched) == len(by_point):
-            return watch.looking
-        return touched[0] if len(touched) == 1 else dict.fromkeys(chain.from_iterable(touched))
+        return watch.looking_at(touched, turned)
 
     def _judge(self, watch: Watch, runners: Iterable[Runner], at: int, verdicts: Verdicts, *, historical: bool) -> None:
         for runner in runners:

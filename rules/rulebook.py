@@ -23,6 +23,8 @@ from facility.names import nearest
 from facility.points import Profile
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
+from rules.data.checkfile import FILE, read_checks
+from rules.data.rules import with_checks
 from rules.derived import place
 from rules.followups import WORD, Step, Told, check_effects, check_words, steps_of
 from rules.gateway_health import POINTS as OF_A_GATEWAY
@@ -95,16 +97,17 @@ class Definition:
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:
     """The rules of a site, assigned to its assets, and its linkage; ConfigError with every problem of every file."""
-    problems: list[Problem] = []
+    folders = [PACKS, site.folder / "rules"]
+    checks, problems = read_checks(folders[1:], catalog, assets=site.assets)
     kept = site.settings.readings.retention_days
     mapped = mapped_points(site, catalog)
     derived, points = place(catalog, site.assets, mapped, site.locations, problems)
     linkage = attempt(problems, lambda: load_linkage(site, catalog, mapped))
-    folders = [PACKS, site.folder / "rules"]
     definitions = attempt(problems, lambda: read_rules(folders, catalog, assets=site.assets, kept_days=kept))
     if problems or definitions is None or linkage is None:
         raise ConfigError(problems)
     book = assign(definitions, site.assets, points, time_zone=site.time_zone, locations=site.locations)
+    book = with_checks(book, checks, site.assets, mapped, catalog)
     idle = tuple(Unused(item.point.key, f"{item.file}:{item.line}", why) for item, why in derived.unused)
     return replace(book, holidays=site.holidays, derived=derived, unused=book.unused + idle, linkage=linkage)
 
@@ -166,6 +169,8 @@ def read_rules(
     for folder in folders:
         here: dict[str, str] = {}
         for path in files(folder):
+            if path.name == FILE:
+                continue
             try:
                 document = load(path)
             except ConfigError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from facility.assets import Asset
@@ -14,7 +15,7 @@ from rules.conditions import NORMAL, Event, Phase, State, Timing, due
 from rules.deriving import Deriving, Place
 from rules.effects import Judgement, Kind, Seen
 from rules.kinship import Kinship
-from rules.language.frame import Frame, Slot
+from rules.language.frame import Frame, Guard, Slot
 from rules.language.relation import Relation
 from rules.language.trends import seconds_of_readings
 from rules.rule import Rule
@@ -53,8 +54,8 @@ class Runner(Watched):
     """
 
     __slots__ = (
-        "asked", "clear", "enable", "inhibited", "order", "period", "quiet", "relations", "rule", "slots", "state",
-        "suppress", "timing",
+        "asked", "clear", "enable", "guard", "inhibited", "order", "period", "quiet", "relations", "rule", "slots",
+        "state", "suppress", "timing", "watched",
     )  # fmt: skip
 
     def __init__(self, item: CompiledRule, frame: Frame, *, order: int, calendar: Calendar) -> None:
@@ -71,6 +72,8 @@ class Runner(Watched):
         self.enable: tuple[Truth, ...] = (item.enable.bind(frame),) if item.enable else ()
         if item.rule.schedule:
             self.enable += (_hours(item.rule.schedule, frame, calendar),)
+        self.watched = item.watched
+        self.guard: Guard | None = frame.slot(item.guarded).guard if item.guarded else None
         self.suppress: Truth | None = item.suppress.bind(frame) if item.suppress else None
         self.inhibited = False
         self.quiet = False
@@ -123,8 +126,8 @@ class Watch:
     """
 
     __slots__ = (
-        "asset", "by_derived", "by_point", "changed", "feeds", "frame", "is_fresh", "looking", "next_due", "open",
-        "outside", "owed", "replaying", "runners", "timed",
+        "asset", "by_derived", "by_point", "changed", "feeds", "frame", "guarded", "is_fresh", "looking", "next_due",
+        "open", "outside", "owed", "replaying", "runners", "timed",
     )  # fmt: skip
 
     def __init__(self, asset: str, frame: Frame, runners: list[Runner], deriving: Deriving) -> None:
@@ -137,18 +140,35 @@ class Watch:
         self.open: dict[Runner, None] = {}
         self.changed: dict[Runner, None] = {}
         self.next_due = NEVER
-        looking = {key: dict.fromkeys(runner for runner in runners if key in runner.slots) for key in frame.slots}
+        told = [runner for runner in runners if not runner.watched]
+        looking = {key: dict.fromkeys(runner for runner in told if key in runner.slots) for key in frame.slots}
         self.by_point = {key: (slot, looking[key]) for key, slot in frame.slots.items() if key not in derived}
         self.by_derived = {key: looking[key] for key in derived}
-        self.looking = dict.fromkeys(runner for runner in runners if not derived.issuperset(runner.slots))
+        self.looking = dict.fromkeys(runner for runner in told if not derived.issuperset(runner.slots))
+        self.guarded: dict[str, dict[Runner, None]] = {}
+        for runner in runners:
+            if runner.watched:
+                self.guarded.setdefault(runner.watched, {})[runner] = None
         self.outside: dict[str, dict[Watch, dict[Runner, None]]] = {}
         self.owed: dict[Runner, None] = {}
         self.replaying = 0
         self.is_fresh = True
 
+    def looking_at(
+        self, touched: Sequence[dict[Runner, None]], turned: Sequence[dict[Runner, None]]
+    ) -> Iterable[Runner]:
+        """All rules of the points of one sample (`touched`), and those whose guard has something to say (`turned`)."""
+        if turned:
+            return dict.fromkeys(chain.from_iterable(chain(touched, turned)))
+        if len(touched) == len(self.by_point):
+            return self.looking
+        return touched[0] if len(touched) == 1 else dict.fromkeys(chain.from_iterable(touched))
+
     def lookers(self, key: str) -> dict[Runner, None]:
         """The asset's own runners that look at one of its points."""
-        return self.by_derived[key] if key in self.by_derived else self.by_point[key][1]
+        if key in self.by_derived:
+            return self.by_derived[key]
+        return self.by_point[key][1] | self.guarded.get(key, {})
 
     def seen_by(self, keys: Iterable[str]) -> dict[Watch, dict[Runner, None]]:
         """The runners of other assets that look at one of these points, by their watch."""
@@ -166,6 +186,8 @@ class Watch:
         runner.idle = is_free and state.phase is Phase.NORMAL
         running = state.phase is Phase.PENDING and state.running is not None and not runner.enable
         runner.calm = is_free and (running or state.phase is Phase.ACTIVE)
+        if runner.guard is not None:
+            runner.guard.distrust = state.phase in (Phase.ACTIVE, Phase.CLEARING)
         instant = due(state, runner.timing)
         if instant is None:
             self.open.pop(runner, None)

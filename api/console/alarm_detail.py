@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nicegui import ui
 
-from api.console.alarm_acts import Shelving, buttons
-from api.console.marks import Text, box, link, severity_mark
+from api.console.alarm_acts import Dialogs, buttons
+from api.console.marks import Text, box, is_loud, link, marks, severity_mark
 from api.console.texts import ACTORS, EVENTS, word
 from api.console.visitor import Visitor
-from api.present import unit_text, value_text
+from api.present import quality_label, unit_text, value_text
 from facility.errors import StoreError
 from facility.points import Kind, Label, Point
-from facility.readings import Value
+from facility.readings import Quality, Value
 from facility.words import ALARM_STATES
 from rules.notify import REASONS
 from rules.related import consequences, folded
-from rules.rows import AlarmRow, JournalRow, NotFoundError
+from rules.rows import AlarmRow, JournalRow, NotFoundError, RemovalRow
 
 MOST = 30
 """Consequences that are listed."""
@@ -35,10 +36,10 @@ class Related:
 class Detail:
     """The panel beside the list (on a phone: over it). Drawn anew only when the alarm has changed."""
 
-    def __init__(self, visitor: Visitor, shelving: Shelving) -> None:
+    def __init__(self, visitor: Visitor, dialogs: Dialogs) -> None:
         self.alarm = ""
         self._visitor = visitor
-        self._shelving = shelving
+        self._dialogs = dialogs
         self._drawn: tuple[str, int] | None = None
         self._panel = box("detail", "aside")
 
@@ -62,6 +63,7 @@ class Detail:
                 tuple(await consequences(records, wanted, limit=MOST)),
                 (await folded(records, [wanted])).get(wanted, 0),
             )
+            removals = await records.removals(asset=found.asset, now=True) if found.removal_id else []
         except NotFoundError:
             self.close()
             return
@@ -73,7 +75,8 @@ class Detail:
         self._panel.clear()
         self._panel.classes(add="open")
         with self._panel:
-            self._draw(found, journal, related)
+            removal = next((item for item in removals if item.id == found.removal_id), None)
+            self._draw(found, journal, removal, related)
 
     def close(self) -> None:
         """Show none."""
@@ -84,22 +87,25 @@ class Detail:
         with self._visitor.client:
             ui.run_javascript('caretaker.here("/console/alarms")')
 
-    def _draw(self, row: AlarmRow, journal: list[JournalRow], related: Related) -> None:
+    def _draw(self, row: AlarmRow, journal: list[JournalRow], removal: RemovalRow | None, related: Related) -> None:
         visitor = self._visitor
         asset = visitor.deps.site.assets.get(row.asset)
         place = visitor.deps.site.locations.get(asset.location) if asset else None
         with box("first"):
             severity_mark(row.severity, visitor.language)
             Text(f"state {row.shown}", word(ALARM_STATES, row.shown, visitor.language))
+            marks(row, visitor.language)
             with ui.element("button").classes("button close").on("click", self.close):
                 ui.label(visitor.say("cancel_dialog"))
         Text("title", visitor.to(row.title))
+        if is_loud(row):
+            Text("loud", visitor.say("removed_loud"))
         with link("asset", f"/console/assets/{row.asset}"):
             names = [row.asset, visitor.to(asset.label) if asset else "", visitor.to(place.label) if place else ""]
             ui.label(" · ".join(name for name in names if name))
         with box("buttons"):
-            buttons(visitor, row, self._shelving)
-        for line in self._instants(row):
+            buttons(visitor, row, self._dialogs)
+        for line in self._instants(row, removal):
             Text("when", line)
         self._related(related)
         self._part("guidance", visitor.to(row.guidance))
@@ -110,9 +116,9 @@ class Detail:
                     self._fact(row, key, value)
         self._heading("journal")
         for entry in journal:
-            self._entry(entry)
+            self._entry(row, entry)
 
-    def _instants(self, row: AlarmRow) -> list[str]:
+    def _instants(self, row: AlarmRow, removal: RemovalRow | None) -> list[str]:
         visitor = self._visitor
         lines = [visitor.say("raised", at=visitor.time(row.raised_at or row.opened_at))]
         if row.acknowledged_at and row.acknowledged_by:
@@ -121,6 +127,13 @@ class Detail:
         if row.shelved_until:
             until = visitor.say("until", at=visitor.time(row.shelved_until))
             lines.append(f"{word(ALARM_STATES, 'shelved', visitor.language)} {until}")
+        if removal:
+            at = visitor.time(removal.begun_at)
+            lines.append(visitor.say("removed_by", ticket=removal.ticket_id, who=removal.begun_by, at=at))
+        if row.stale_at:
+            lines.append(visitor.say("stale_since", at=visitor.time(row.stale_at)))
+        if row.chattering_since is not None:
+            lines.append(visitor.say("chatters_since", at=visitor.time(row.chattering_since)))
         if row.ticket_id:
             lines.append(f"{visitor.say('ticket_of')} {row.ticket_id}")
         return lines
@@ -160,7 +173,7 @@ class Detail:
         Text("name", visitor.to(point.label))
         Text("value", f"{text} {unit}".strip())
 
-    def _entry(self, entry: JournalRow) -> None:
+    def _entry(self, row: AlarmRow, entry: JournalRow) -> None:
         visitor = self._visitor
         why = REASONS.get(entry.reason)
         words = [
@@ -172,3 +185,17 @@ class Detail:
         with box("entry"):
             Text("at", visitor.time(entry.at))
             Text("what", " · ".join(text for text in words if text))
+            if entry.seen:
+                values = [self._seen(row, key, seen) for key, seen in entry.seen.items()]
+                Text("values", ", ".join(values))
+
+    def _seen(self, row: AlarmRow, key: str, seen: Mapping[str, Value]) -> str:
+        """A reading as it was at a transition; its quality behind it when that was not good."""
+        visitor, value = self._visitor, seen["value"]
+        point = visitor.deps.catalog.point(row.asset_class, key) or Point(key, Kind.TEXT, Label(key, key))
+        unit = "" if point.states or value is None else unit_text(point)
+        quality = str(seen["quality"] or "")
+        if value is None:
+            label = quality_label(Quality(quality)) if quality else Label("无数据", "no data")
+            return f"{visitor.to(point.label)} — ({visitor.to(label)})"
+        return f"{visitor.to(point.label)} {value_text(point, value, visitor.language)} {unit}".strip()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Mapping
 
 from nicegui import ui
 
-from api.console.alarm_acts import Shelving, buttons
+from api.console.alarm_acts import Dialogs, buttons
 from api.console.alarm_detail import Detail
 from api.console.frame import Frame
-from api.console.marks import Look, Text, box, severity_mark
+from api.console.marks import Look, Text, box, is_loud, marks, severity_mark
 from api.console.texts import word
 from api.console.visitor import Visitor
 from api.grouping import By, Group, Places, followers, grouped
@@ -20,6 +21,13 @@ from rules.rows import AlarmRow
 SHOWN = 60
 """Cards on the page; a flood is counted, not drawn."""
 KEY = "keydown.enter"
+FILTERS: Mapping[str, Callable[[AlarmRow], bool]] = {
+    "all_alarms": lambda _: True,
+    "stale_alarms": lambda row: row.stale_at is not None,
+    "chattering_alarms": lambda row: row.chattering_since is not None,
+    "quiet_alarms": lambda row: row.suppression != "none",
+}
+"""What the list may show, by the key of its text."""
 GROUPINGS: tuple[tuple[str, By | None], ...] = (
     ("one_list", None),
     ("by_location", "location"),
@@ -82,7 +90,7 @@ class Card:
         visitor = self._page.visitor
         alarm = row.alarm
         looks = [f"alarm{row.severity}", "owed" if alarm.is_owed else "", "" if alarm.is_active else "over"]
-        looks.append("quiet" if row.suppression != "none" else "")
+        looks.append("loud" if is_loud(row) else "quiet" if row.suppression != "none" else "")
         looks.append("beneath" if beneath else "")
         self.element.classes(replace=f"card {' '.join(looks)} {'here' if self._here else ''}")
         self.element.clear()
@@ -92,11 +100,14 @@ class Card:
                 severity_mark(row.severity, visitor.language)
                 Text("time", visitor.time(row.raised_at or row.opened_at))
                 Text(f"state {row.shown}", word(ALARM_STATES, row.shown, visitor.language))
+                marks(row, visitor.language)
+            if is_loud(row):
+                Text("loud", visitor.say("removed_loud"))
             with box("second"):
                 with box("words"):
                     Text("title", visitor.to(row.title))
                     Text("asset", f"{row.asset} {visitor.to(asset.label) if asset else ''}")
-                buttons(visitor, row, self._page.shelving, only=("acknowledge", "reset", "unshelve"))
+                buttons(visitor, row, self._page.dialogs, only=("acknowledge", "reset", "unshelve", "return"))
             if followers:
                 self._unfold(row, followers)
 
@@ -118,15 +129,26 @@ class AlarmsPage:
         self._by: By | None = None
         self._unfolded: set[str] = set()
         self._drawing: asyncio.Task[None] | None = None
-        self.shelving = Shelving(visitor)
+        self._only = "all_alarms"
+        self.dialogs = Dialogs(visitor)
         with box("alarms", "main"):
             with box("column"):
                 with box("choice grouping"):
                     self._choices = {by: self._choice(key, by) for key, by in GROUPINGS}
+                with box("filters"):
+                    self._filters = {key: self._filter(key) for key in FILTERS}
                 self._note = Text("empty")
                 self.list = box("list")
-            self.detail = Detail(visitor, self.shelving)
+            self.detail = Detail(visitor, self.dialogs)
         self.detail.alarm = wanted
+
+    def _filter(self, key: str) -> tuple[Text, Look]:
+        def press() -> None:
+            self._only = key
+            self.tick()
+
+        with ui.element("button").classes("filter").on("click", press) as element:
+            return Text(), Look(element)
 
     def choose(self, alarm: str) -> None:
         """Open this alarm beside the list."""
@@ -144,7 +166,13 @@ class AlarmsPage:
         rows = self._frame.alarms
         if rows is None:
             return
-        rows = tuple(sorted(rows, key=lambda row: row.suppression != "none"))  # what is kept quiet comes last
+        for key, (text, look) in self._filters.items():
+            number = sum(map(FILTERS[key], rows))
+            text.show(self.visitor.say(key, n=number))
+            look.show("here" if key == self._only else "none" if not number and key != "all_alarms" else "")
+        rows = tuple(filter(FILTERS[self._only], rows))
+        # what is kept quiet comes last, except where nobody may be in doubt about it
+        rows = tuple(sorted(rows, key=lambda row: 0 if is_loud(row) else 1 + (row.suppression != "none")))
         beneath = followers(rows)
         items = self._grouped(rows) if self._by else self._listed(rows, beneath)
         shown = [item for number, item in enumerate(items) if number < SHOWN or self._is_open(item)]
@@ -218,7 +246,7 @@ class AlarmsPage:
 
     def _words(self, count: int, shown: int) -> str:
         if not count:
-            return self.visitor.say("no_alarms")
+            return self.visitor.say("no_alarms" if self._only == "all_alarms" else "none_of_these")
         return self.visitor.say("shown_of", n=shown, all=count) if count > shown else ""
 
     def _show_detail(self, row: AlarmRow | None) -> None:

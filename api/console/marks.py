@@ -11,7 +11,10 @@ from api.console.texts import say
 from api.present import age_text, quality_label, unit_text, value_text
 from facility.points import Point
 from facility.readings import Quality, Reading
-from facility.words import SEVERITIES
+from facility.words import ALARM_MARKS, SEVERITIES
+from rules.alarm import Suppression
+from rules.notify import is_guarded
+from rules.rows import AlarmRow
 
 
 class Text(ui.label):
@@ -65,6 +68,18 @@ def severity_mark(severity: int, language: str, *, word: bool = True) -> Element
         if word:
             ui.label(SEVERITIES[severity].to(language))
     return element
+
+
+def marks(row: AlarmRow, language: str) -> None:
+    """What an alarm is beside its state: stale, chattering."""
+    for key, since in (("stale", row.stale_at), ("chattering", row.chattering_since)):
+        if since is not None:
+            Text(f"mark {key}", ALARM_MARKS[key].to(language))
+
+
+def is_loud(row: AlarmRow) -> bool:
+    """Life safety that is out of service: nobody would be told, so that everybody must see it."""
+    return is_guarded(row) and row.suppression is Suppression.OUT_OF_SERVICE
 
 
 @dataclass(frozen=True, slots=True)

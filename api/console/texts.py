@@ -93,6 +93,31 @@ TEXTS: dict[str, Label] = {
     "unshelve": Label("解除搁置", "Unshelve"),
     "shelve_title": Label("搁置报警", "Shelve the alarm"),
     "shelve_for": Label("时长", "For how long"),
+    "remove": Label("停用", "Out of service"),
+    "return": Label("恢复使用", "Return to service"),
+    "remove_title": Label("停用报警", "Take out of service"),
+    "remove_ticket": Label("维修工单", "For the ticket"),
+    "remove_whole": Label("整台设备的全部报警", "All alarms of the equipment"),
+    "remove_until": Label(
+        "工单完成后自动恢复。期间照常判断，但不通知。",
+        "It returns when the ticket is done. It is judged meanwhile, but nobody is told.",
+    ),
+    "remove_no_ticket": Label(
+        "该设备没有未完成的工单，请先建立工单", "There is no open ticket of this equipment; open one first"
+    ),
+    "remove_loud": Label(
+        "涉及生命安全！停用后不再通知任何人，请安排人员值守。",
+        "Life safety! Nobody will be told of it; post somebody there.",
+    ),
+    "removed_loud": Label("生命安全报警已停用", "Life safety is out of service"),
+    "removed_by": Label("停用：工单 {ticket}，{who}，{at}", "Out of service for ticket {ticket}, by {who}, {at}"),
+    "stale_since": Label("长期未恢复，自 {at} 标记", "Stands for too long, marked {at}"),
+    "chatters_since": Label("频繁报警，始于 {at}", "Chattering since {at}"),
+    "all_alarms": Label("全部 {n}", "All {n}"),
+    "quiet_alarms": Label("不通知 {n}", "Kept quiet {n}"),
+    "stale_alarms": Label("长期未恢复 {n}", "Stale {n}"),
+    "chattering_alarms": Label("频繁报警 {n}", "Chattering {n}"),
+    "none_of_these": Label("没有这类报警", "There are none of these"),
     "reason": Label("原因", "Reason"),
     "reason_needed": Label("请填写原因", "Say why"),
     "cancel_dialog": Label("返回", "Back"),
@@ -190,6 +215,10 @@ EVENTS: dict[str, Label] = {
     "announce": Label("补发通知", "Told later"),
     "fold": Label("归入原因", "Put under its cause"),
     "escalate": Label("升级", "More severe"),
+    "chattering": Label("频繁报警", "Chattering"),
+    "steady": Label("不再频繁", "Steady again"),
+    "stale": Label("长期未恢复", "Stale"),
+    "out_of_service": Label("随设备停用", "Out of service with its equipment"),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from facility.points import Kind, Point
@@ -31,13 +31,22 @@ _TYPES: Mapping[Kind, frozenset[type]] = {
 }
 
 
+class Guard(Protocol):
+    """What looks at every reading of a point before the rules do (rules/data)."""
+
+    distrust: bool
+
+    def take(self, at: int) -> bool:
+        """The slot has just taken a reading, and may be given another value; whether rules have to be looked at."""
+
+
 class Slot:
     """The newest reading of one point. `value` is Any because the point's kind, checked here, fixes its type.
 
     `at` is the reading's instant (0: none yet), `good_at` that of the newest good one, `limit` how long (ms) it holds.
     """
 
-    __slots__ = ("at", "feeds", "good_at", "limit", "point", "quality", "types", "value")
+    __slots__ = ("at", "feeds", "good_at", "guard", "limit", "point", "quality", "types", "value")
 
     def __init__(self, point: Point) -> None:
         self.point = point
@@ -48,6 +57,7 @@ class Slot:
         self.at = 0
         self.good_at = 0
         self.feeds: dict[Feed, None] = {}
+        self.guard: Guard | None = None
 
     def take(self, at: int, value: Value, quality: Quality) -> bool:
         """The next reading; False if its type is not that of the point (then it counts as bad)."""

@@ -25,7 +25,6 @@ from facility.wire import Batch, DeviceStatus, Status, encode, readings_topic, s
 from ingest.deadletters import DeadLetters
 from ingest.memory_store import MemoryStore
 from ingest.store import Delivery
-from rules.commands import Commands
 from rules.database import new_engine
 from rules.effects import Judgement
 from rules.notify import Routing
@@ -229,7 +228,6 @@ async def a_house(
             catalog=catalog,
             store=store,
             records=records,
-            commands=Commands(records, routing),
             dead_letters=letters,
             bus=bus,
             clock=clock,

@@ -20,6 +20,7 @@ from facility import words
 from facility.catalog import Catalog, load_catalog
 from facility.points import Kind, Label, Point, State
 from facility.readings import Quality, Reading
+from facility.words import ALARM_MARKS
 from ingest.store import Bucket
 from rules.alarm import Event, Suppression
 from rules.alarm import State as AlarmState
@@ -121,16 +122,16 @@ async def test_buttons_are_exactly_what_the_tables_allow(house: House) -> None:
         row = await records.alarm(alarm)
         return [act.key for act in ACTS if legal(row, act.event)]
 
-    assert await keys() == ["acknowledge", "shelve"]
+    assert await keys() == ["acknowledge", "shelve", "remove"]
     await commands.shelve(alarm, actor="x", at=at, until=at + MINUTE, reason="r")
-    assert await keys() == ["acknowledge", "unshelve"]
+    assert await keys() == ["acknowledge", "unshelve", "remove"]
     await commands.unshelve(alarm, actor="x", at=at)
     await house.alarm("EL-01", rule, "clear")
     await commands.acknowledge(alarm, actor="x", at=at)
-    assert await keys() == ["reset", "shelve"]
+    assert await keys() == ["reset", "shelve", "remove"]
     emergency = await house.alarm("EL-01", a_rule("siren", 1))
     assert not legal(await records.alarm(emergency), Event.SHELVE)
 
 
 def test_the_api_takes_every_state_that_an_alarm_can_show() -> None:
-    assert set(get_args(StateName)) == {*AlarmState, *Suppression} - {Suppression.NONE}
+    assert set(get_args(StateName)) == {*AlarmState, *Suppression, *ALARM_MARKS} - {Suppression.NONE}

@@ -19,6 +19,10 @@ WHO = {
     ("post", "/api/v1/alarms/{alarm}/reset"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/shelve"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/unshelve"): "operator manager admin",
+    ("post", "/api/v1/alarms/{alarm}/remove"): "operator manager admin",
+    ("post", "/api/v1/alarms/{alarm}/return"): "operator manager admin",
+    ("post", "/api/v1/assets/{asset}/remove"): "operator manager admin",
+    ("post", "/api/v1/out-of-service/{removal}/return"): "operator manager admin",
     ("get", "/api/v1/dead-letters"): "admin",
     ("post", "/api/v1/commands"): "operator manager admin",
     ("post", "/api/v1/commands/{command}/approve"): "operator manager admin",
@@ -32,6 +36,7 @@ WHO = {
 
 BODIES = {
     "shelve": {"reason": "test", "minutes": 5},
+    "remove": {"reason": "test", "ticket": "t-none"},
     "move": {"event": "accept"},
     "notes": {"text": "test"},
     "begin": {"subject": "EL-01", "fault": "pit_water"},
@@ -52,7 +57,8 @@ def body(path: str) -> dict[str, object]:
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
-    url = path.format(asset="EL-01", alarm="a-none", ticket="t-none", command="c-none", run="l-none")
+    ids = {"alarm": "a-none", "ticket": "t-none", "command": "c-none", "removal": "o-none", "run": "l-none"}
+    url = path.format(asset="EL-01", **ids)
     params = {"asset": "EL-01", "point": "car.floor"} if path.endswith("/history") else {}
     params = {"subject": "EL-01"} if path.endswith("/subject") else params
     json = body(path) if method == "post" else None

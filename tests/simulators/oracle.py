@@ -6,13 +6,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facility.catalog import Catalog
 from facility.config import Site, load_site
 from facility.hardware import Fault, On
+from facility.points import Kind, Point
 from facility.readings import Quality, Sample, Value
+from gateway.codec import bounded
+from rules.compiled import Rulebook
+from rules.data.checkfile import read_checks
+from rules.data.rules import with_checks
 from rules.engine import Engine
 from rules.linkage.judge import Linkage
 from rules.linkage.matrixfile import shipped_linkage
@@ -37,9 +43,18 @@ class Raised:
     severity: int
 
 
-def sample(asset: str, at: float, values: dict[str, Value]) -> Sample:
-    """All values of an asset as a gateway would tell them; what the device has no value for is bad."""
+def sample(asset: str, at: float, values: dict[str, Value], points: Mapping[str, Point] | None = None) -> Sample:
+    """All values of an asset as a gateway would tell them; what the device has no value for is bad.
+
+    With `points`, what is outside a point's range is bad too.
+    """
     bad = {key: Quality.SENTINEL for key, value in values.items() if value is None}
+    for key, value in values.items() if points else ():
+        if points and points[key].kind in (Kind.ANALOG, Kind.COUNTER) and isinstance(value, int | float):
+            quality = bounded(points[key], value)[1]
+            if quality is not Quality.GOOD:
+                bad[key] = quality
+    values = {key: None if key in bad else value for key, value in values.items()}
     return Sample(asset, round(at * 1000), values, bad)
 
 
@@ -52,6 +67,13 @@ def alone(site: Site, asset: str) -> Site:
     """The site with this asset only, so that a long time is played quickly."""
     devices = tuple(device for device in site.devices if device.asset == asset)
     return replace(site, assets={asset: replace(site.assets[asset], parents=())}, devices=devices)
+
+
+def judging(site: Site, catalog: Catalog, mapped: Mapping[str, frozenset[str]]) -> Rulebook:
+    """The shipped rules and checks for assets that have these points."""
+    assets = {key: site.assets[key] for key in mapped}
+    book = assign(read_rules([PACKS], catalog, assets=site.assets), assets, mapped)
+    return with_checks(book, read_checks([], catalog, assets=site.assets)[0], assets, mapped, catalog)
 
 
 def play(
@@ -73,7 +95,8 @@ def play(
     fault = fault_of(building, asset, name)
     mapped = {key: frozenset(values) for key, values in building.values().items()}
     assets = {key: site.assets[key] for key in mapped}
-    engine = Engine(assign(read_rules([PACKS], catalog, assets=site.assets), assets, mapped), assets, catalog)
+    points = {key: catalog.classes[asset.asset_class].points for key, asset in assets.items()}
+    engine = Engine(judging(site, catalog, mapped), assets, catalog)
     every = 1.0 if fault.lasts <= 7200 else 60.0
     linkage = Linkage(site.id, shipped_linkage(assets, catalog, mapped), assets, catalog)
     found: list[Raised] = []
@@ -93,7 +116,7 @@ def play(
             for key, values in building.values().items()
             if not building.models[key].silent
             for judge in (engine, linkage)
-            for item in judge.on_sample(sample(key, at, values))
+            for item in judge.on_sample(sample(key, at, values, points[key]))
         ]
         judged += [*engine.on_tick(round(at * 1000)), *linkage.on_tick(round(at * 1000))]
         found += [

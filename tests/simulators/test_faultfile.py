@@ -13,6 +13,8 @@ from facility.config import Site
 from facility.errors import ConfigError
 from facility.hardware import BELOW, GATEWAY, SELF, Fault, On
 from facility.points import Label
+from rules.data.checkfile import read_checks
+from rules.data.rules import PREFIX
 from rules.linkage.alarms import rules_of
 from rules.linkage.matrixfile import shipped_linkage
 from rules.rulebook import PACKS, read_rules
@@ -47,7 +49,9 @@ def test_each_is_complete(key: tuple[str, str], fault: Fault, catalog: Catalog) 
 
 
 def test_what_is_expected_of_a_shipped_rule_is_what_it_says(catalog: Catalog) -> None:
-    shipped = {item.rule.id: item.rule.severity for item in read_rules([PACKS], catalog, assets={})}
+    shipped: dict[str, int] = {item.rule.id: item.rule.severity for item in read_rules([PACKS], catalog, assets={})}
+    checks, _ = read_checks([], catalog, assets={})
+    shipped |= {f"{PREFIX}{name}": alarm.severity or 0 for name, alarm in checks.alarms.items()}
     panel = Asset("FA", "fire_alarm", Label("主机", "Panel"))
     every_point = {"FA": frozenset(catalog.classes["fire_alarm"].points)}
     shipped |= {rule.id: rule.severity for rule in rules_of(shipped_linkage({"FA": panel}, catalog, every_point))}

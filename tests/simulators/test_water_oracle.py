@@ -11,13 +11,12 @@ import pytest
 from facility.catalog import Catalog
 from facility.config import Site, load_site
 from rules.engine import Engine
-from rules.rulebook import PACKS, assign, read_rules
 from simulators.building import Building
 from simulators.faultfile import repertoire
 from simulators.models.water.fire_water_set import FireWater
 from simulators.models.water.sewage import Sewage
 from simulators.models.water.water_pump import PumpSet
-from tests.simulators.oracle import EPOCH, Raised, play, sample
+from tests.simulators.oracle import EPOCH, Raised, judging, play, sample
 
 SITE = """\
 site: works
@@ -71,7 +70,7 @@ def watch(site: Site, catalog: Catalog, building: Building, until: float, go: Ca
     """Every alarm that the shipped rules raise until `until`; `go` lets time go by and tells by how much."""
     mapped = {key: frozenset(values) for key, values in building.values().items()}
     assets = {key: site.assets[key] for key in mapped}
-    engine = Engine(assign(read_rules([PACKS], catalog, assets=site.assets), assets, mapped), assets, catalog)
+    engine = Engine(judging(site, catalog, mapped), assets, catalog)
     found: list[Raised] = []
     now = 0.0
     while now < until:
