@@ -69,6 +69,7 @@ class Engine:
     """Judges a site's readings by its rulebook.
 
     `counts`: what was not used, by reason: unknown_asset, old, future, mistyped. `assets` gives the rated values.
+    `watches`: what is kept of each asset, for whoever explains it.
     """
 
     def __init__(
@@ -89,17 +90,13 @@ class Engine:
         }
         self._deriving = Deriving(rules.derived.order, frames, rules.kinship)
         self._watches = {name: Watch(name, frames[name], runners, self._deriving) for name, runners in bound.items()}
+        self.watches = self._watches
         self._seen = link(self._watches, rules.kinship)
         self._by_key: dict[Key, tuple[Watch, Runner]] = {
             (item.rule.id, item.rule.index, watch.asset): (watch, item)
             for watch in self._watches.values()
             for item in watch.runners
         }
-
-    @property
-    def watches(self) -> Mapping[str, Watch]:
-        """What it keeps of each asset, for whoever has to explain it."""
-        return self._watches
 
     @property
     def faults(self) -> int:

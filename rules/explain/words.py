@@ -302,7 +302,7 @@ def _condition_call(node: Node, language: str, *, truth: bool) -> str:
 
 def _call(node: Node, language: str) -> str:
     inner = [phrase(part, language) for part in node.parts]
-    if node.span and node.name in _WINDOWS or node.name == "since":
+    if (node.span and node.name in _WINDOWS) or node.name == "since":
         length = span(node.span, language)
         if language.startswith("zh") and node.name not in ("count", "p95_of_hour", "days_to"):
             length = f" {length}"
