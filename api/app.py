@@ -18,6 +18,7 @@ from api import (
     health,
     linkage,
     out_of_service,
+    performance,
     problems,
     readings,
     session,
@@ -67,8 +68,8 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     parts = (
-        session, assets, readings, wide, alarms, explain, out_of_service, tickets, linkage, commands, faults, gateways,
-        stream,
+        session, assets, readings, wide, performance, alarms, explain, out_of_service, tickets, linkage, commands,
+        faults, gateways, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")

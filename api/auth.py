@@ -43,6 +43,7 @@ class Action(StrEnum):
     DEAD_LETTERS = "dead_letters"
     SIMULATE = "simulate"
     COMMAND = "command"
+    PERFORMANCE = "performance"
     LINKAGE_NOTE = "linkage.note"
 
 
@@ -63,6 +64,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.DEAD_LETTERS: frozenset({Role.ADMIN}),
     Action.SIMULATE: _OFFICE,
     Action.COMMAND: _ROOM,
+    Action.PERFORMANCE: _ROOM,
     Action.LINKAGE_NOTE: _ROOM,
 }
 """The one table of rights. An action that is not in it is allowed to nobody.

@@ -21,7 +21,8 @@ from rules.derived import DerivedPoints
 from rules.engine import Engine
 from rules.language.expression import Compiled
 from rules.language.relation import Relation
-from rules.language.trace import Node, Trace
+from rules.language.terms import Type
+from rules.language.trace import Form, Node, Trace
 from rules.rule import Rule
 from rules.watching import Runner, Watch
 
@@ -166,13 +167,13 @@ class Scene:
         watch.frame.now = at
         truth, cleared = runner.truths(runner.when())
         clear, enable, suppress = (
-            self._laid_open(found, rule.index) if found else None for found in (item.clear, item.enable, item.suppress)
+            self._laid_open(found, item) if found else None for found in (item.clear, item.enable, item.suppress)
         )
         return Account(
             asset=self._asset,
             rule=item.rule,
             at=at,
-            when=self._laid_open(item.when, rule.index),
+            when=self._laid_open(item.when, item),
             clear=clear,
             enable=enable,
             suppress=suppress,
@@ -184,10 +185,15 @@ class Scene:
             timing=runner.timing,
         )
 
-    def _laid_open(self, item: Compiled, index: int) -> Node:
+    def _laid_open(self, item: Compiled, of_rule: CompiledRule) -> Node:
+        frame = self._watches[self._asset].frame
+        if of_rule.watched or of_rule.guarded:
+            name = item.text.split("(", 1)[0]
+            point = frame.slot(of_rule.watched or of_rule.guarded).point
+            return Node(Form.CHECK, Type.TRUTH, item.text, item.bind(frame)(), name=name, point=point)
         of = self._catalog.classes[self._site[self._asset].asset_class]
-        trace = Trace(item.text, of, index=index, classes=self._catalog.classes)
-        return trace.over(self._watches[self._asset].frame, self._names)
+        trace = Trace(item.text, of, index=of_rule.rule.index, classes=self._catalog.classes)
+        return trace.over(frame, self._names)
 
     def _names(self, relation: Relation) -> Sequence[str]:
         return self._kinship.related(self._asset, relation)

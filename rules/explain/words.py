@@ -44,6 +44,18 @@ _RELATIONS: Mapping[str, Label] = {
 _QUALITY: Mapping[str, tuple[Label, Label]] = {
     "stale": (Label("{x}没有新数据", "{x} sends nothing new"), Label("{x}数据未过期", "{x} is not stale")),
     "bad": (Label("{x}数据异常", "{x} is of bad quality"), Label("{x}数据质量正常", "{x} is not of bad quality")),
+    "no_value": (
+        Label("{x}没有有效数值", "{x} gives no valid value"),
+        Label("{x}有有效数值", "{x} gives valid values"),
+    ),
+    "noisy": (Label("{x}跳动过大", "{x} jumps about"), Label("{x}平稳", "{x} does not jump about")),
+    "chattering": (Label("{x}频繁变化", "{x} changes to and fro"), Label("{x}未频繁变化", "{x} is calm")),
+    "counter_reset": (Label("{x}倒退", "{x} went back"), Label("{x}未倒退", "{x} did not go back")),
+    "stuck": (
+        Label("{x}应变化而不变", "{x} stands still although it should move"),
+        Label("{x}未卡住", "{x} is not stuck"),
+    ),
+    "not stuck": (Label("{x}已恢复变化", "{x} moves again"), Label("{x}仍未变化", "{x} has not moved yet")),
 }
 _SIGNS = {"Add": "+", "Sub": "−", "Mult": "×", "Div": "÷", "Mod": "%"}
 _SPANS: Mapping[str, Label] = {
@@ -142,7 +154,7 @@ def claim(node: Node, language: str, *, truth: bool = True) -> str:
             return _state(node.point, truth, language)
         case Form.CONSTANT:
             return _is(node.text, bool(node.value) is truth, language)
-        case Form.CALL:
+        case Form.CALL | Form.CHECK:
             return _condition_call(node, language, truth=truth)
         case Form.ASSET:
             sep = Label("：", ": ").to(language)
