@@ -48,7 +48,7 @@ def test_every_shipped_expression_has_words() -> None:
         root = over(source, {}, of, index)
         for language in ("zh", "en"):
             yes, no = claim(root, language), claim(root, language, truth=False)
-            assert yes and no and yes != no, name
+            assert len({yes, no, ""}) == 3, name
             assert why(root, language), name
             assert not set("{}") & set(yes + no), name
 
@@ -69,7 +69,10 @@ def test_every_shipped_expression_has_words() -> None:
             "瞬时流量不高于 5 m³/h（2 m³/h）", "Flow is not above 5 m³/h (2 m³/h)",
         ),
         ("not room.flood", {"room.flood": True}, "泵房积水为有积水", "Pump room flood is Water"),
-        ("room.flood or sys.flow > 5", {"room.flood": None, "sys.flow": 2.0}, "泵房积水未知", "Pump room flood is unknown"),
+        (
+            "room.flood or sys.flow > 5", {"room.flood": None, "sys.flow": 2.0},
+            "泵房积水未知", "Pump room flood is unknown",
+        ),
     ],
 )  # fmt: skip
 def test_it_says_what_decided(source: str, given_values: dict[str, Any], zh: str, en: str) -> None:
