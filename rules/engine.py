@@ -225,6 +225,13 @@ class Engine:
         found = ((key, runner.state) for key, (_, runner) in self._by_key.items())
         return [Standing(key, state) for key, state in found if state.phase is not Phase.NORMAL]
 
+    def condition(self, key: Key) -> tuple[bool | None, State] | None:
+        """What a rule's `when` says now (None: unknown) and where its delays are; None if no such rule runs."""
+        if key not in self._by_key:
+            return None
+        _, runner = self._by_key[key]
+        return runner.truths(runner.when())[0], runner.state
+
     def changed_delays(self) -> dict[Key, State | None]:
         """The delays that changed since this was last asked: the condition's state, None where none waits any more."""
         found: dict[Key, State | None] = {}
@@ -352,7 +359,8 @@ class Engine:
                 continue
             if not slot.take(at, value, quality.get(key, Quality.GOOD) if quality else Quality.GOOD):
                 self.counts["mistyped"] += 1
-            if slot.guard is not None and slot.guard.take(at):
+            guard = slot.guard
+            if guard is not None and guard.take(at):
                 turned.append(watch.guarded[key])
             if slot.feeds:
                 fed.append(slot)
