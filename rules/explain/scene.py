@@ -72,6 +72,11 @@ class Account:
         return due(self.state, self.timing)
 
     @property
+    def is_check(self) -> bool:
+        """Whether it is a check of the data itself, of which each point has several."""
+        return self.when.form is Form.CHECK
+
+    @property
     def verdict(self) -> str:
         """One word: active, clearing, pending, paused, unknown, outside_hours, disabled, or watching."""
         phase = self.state.phase

@@ -96,12 +96,12 @@ def value_of(value: Given, point: Point | None, unit: str, language: str) -> str
 
 
 def duration(ms: int, language: str) -> str:
-    """A time as `60 s`, `10 min`, `2 h`; seconds where it is not a whole number of minutes below an hour."""
+    """A time as `60 s`, `10 min`, `2 h`: in the largest of them that it has two of, or a whole number."""
     seconds = max(0, ms) / 1000
     for size, key in ((86_400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size and (seconds % size == 0 or seconds >= 60 * size or key != "m"):
+        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
             return f"{number(round(seconds / size, 1))} {_SPANS[key].to(language)}"
-    return f"{number(round(seconds, 1))} {_SPANS['s'].to(language)}"
+    return f"{number(round(seconds, 0 if seconds >= 10 else 1))} {_SPANS['s'].to(language)}"
 
 
 def span(text: str, language: str) -> str:
@@ -221,7 +221,7 @@ def _comparison(node: Node, language: str, *, truth: bool) -> str:
     if Type.NUMBER not in (left.type, right.type) and names[0] in ("Eq", "NotEq"):
         return _equality(left, right, (names[0] == "Eq") is truth, language)
     other = _limit(right, left, language)
-    if language.startswith("zh") and right.form is Form.CONSTANT:
+    if language.startswith("zh") and other[:1].isascii():
         return f"{phrase(left, language)}{operator} {other}"
     return f"{phrase(left, language)}{'' if language.startswith('zh') else ' '}{operator}{_gap(language)}{other}"
 
@@ -254,7 +254,7 @@ def _among(node: Node, language: str, *, truth: bool) -> str:
 
 def _limit(node: Node, beside: Node, language: str) -> str:
     """What a value is compared with: a state's name, a number in the other side's unit, or another value's name."""
-    if node.form is not Form.CONSTANT:
+    if node.form is not Form.CONSTANT and not (_is_fixed(node) and isinstance(node.value, float)):
         return phrase(node, language)
     point = beside.point
     if point is not None and isinstance(node.value, str):
@@ -271,6 +271,11 @@ def _inside(node: Node, language: str, *, truth: bool) -> str:
     if node.form not in (Form.ALL, Form.ANY):
         return text
     return f"（{text}）" if language.startswith("zh") else f"({text})"
+
+
+def _is_fixed(node: Node) -> bool:
+    """Whether it is worked out from numbers and rated values alone."""
+    return all(part.form in (Form.CONSTANT, Form.SUM) or part.name == "rated" for part in node.walk())
 
 
 def _state(point: Point, truth: bool, language: str) -> str:
