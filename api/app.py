@@ -12,6 +12,7 @@ from api import (
     alarms,
     assets,
     commands,
+    explain,
     faults,
     gateways,
     health,
@@ -70,8 +71,8 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     parts = (
-        session, assets, readings, wide, samples, performance, alarms, out_of_service, tickets, linkage, commands,
-        faults, gateways, rule_trials, stream,
+        session, assets, readings, wide, samples, performance, alarms, explain, out_of_service, tickets, linkage,
+        commands, faults, gateways, rule_trials, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")

@@ -13,6 +13,7 @@ from api.accounts import Accounts
 from api.auth import Action, User, allowed
 from api.board import Board
 from api.commander import Commander
+from api.explaining import Explainer
 from api.gate import Gate
 from api.live import LiveCache
 from api.problems import ApiError
@@ -75,6 +76,7 @@ class Deps:
     gate: Gate = field(init=False)
     board: Board = field(init=False)
     commander: Commander = field(init=False)
+    explainer: Explainer = field(init=False)
     performance: Performance = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +87,9 @@ class Deps:
         desk = CommandDesk(self.records, self.site.id)
         self.commands = self._commands(self.site)
         self.commander = Commander(self.site, self.catalog, desk=desk, bus=self.bus, clock=self.clock, live=self.live)
+        self.explainer = Explainer(
+            self.site, self.catalog, store=self.store, records=self.records, live=self.live, clock=self.clock
+        )
 
     def adopt(self, site: Site, catalog: Catalog) -> None:
         """Take over a changed site while serving: whoever looks next sees it, no client is cut."""
@@ -92,6 +97,7 @@ class Deps:
         self.commands = self._commands(site)
         self.live.adopt(site, catalog)
         self.commander.adopt(site, catalog)
+        self.explainer.adopt(site, catalog)
 
     def _commands(self, site: Site) -> Commands:
         return Commands(self.records, Routing.of(site), self._look)

@@ -5,6 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from facility.points import Label
+from facility.readings import Quality
+
+QUALITIES: Mapping[Quality, Label] = {
+    Quality.GOOD: Label("正常", "good"),
+    Quality.COMM: Label("通信中断", "no comms"),
+    Quality.SENTINEL: Label("无数据", "no data"),
+    Quality.RANGE: Label("超出量程", "out of range"),
+    Quality.ENUM: Label("未知代码", "unknown code"),
+    Quality.SENSOR: Label("传感器故障", "sensor fault"),
+    Quality.CLOCK: Label("时钟异常", "bad clock"),
+    Quality.STALE: Label("数据过期", "stale"),
+}
 
 SEVERITIES: Mapping[int, Label] = {
     1: Label("紧急", "Emergency"),

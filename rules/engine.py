@@ -69,6 +69,7 @@ class Engine:
     """Judges a site's readings by its rulebook.
 
     `counts`: what was not used, by reason: unknown_asset, old, future, mistyped. `assets` gives the rated values.
+    `watches`: what is kept of each asset, for whoever explains it.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Engine:
         }
         self._deriving = Deriving(rules.derived.order, frames, rules.kinship)
         self._watches = {name: Watch(name, frames[name], runners, self._deriving) for name, runners in bound.items()}
+        self.watches = self._watches
         self._seen = link(self._watches, rules.kinship)
         self._by_key: dict[Key, tuple[Watch, Runner]] = {
             (item.rule.id, item.rule.index, watch.asset): (watch, item)

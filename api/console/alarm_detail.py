@@ -11,6 +11,7 @@ from api.console.alarm_acts import Dialogs, buttons
 from api.console.marks import Text, box, is_loud, link, marks, severity_mark
 from api.console.texts import ACTORS, EVENTS, word
 from api.console.visitor import Visitor
+from api.console.why import Why
 from api.present import quality_label, unit_text, value_text
 from facility.errors import StoreError
 from facility.points import Kind, Label, Point
@@ -112,6 +113,7 @@ class Detail:
                 ui.label(visitor.say("rule_text", rule=row.rule, version=row.rule_version))
         self._related(related)
         self._part("guidance", visitor.to(row.guidance))
+        Why(visitor, row)
         if row.facts:
             self._heading("facts")
             with box("pairs"):

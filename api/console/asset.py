@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from nicegui import ui
 
+from api.console.asset_rules import RulesSection
 from api.console.command_list import CommandSection
 from api.console.frame import Frame
 from api.console.headline import headline
@@ -97,6 +98,7 @@ class AssetPage:
                 self._head()
             self._alarms = AlarmLines(visitor)
             self._commands = CommandSection(visitor, asset)
+            self._rules = RulesSection(visitor, asset.id)
             with box("left"), box("points"):
                 with box("line heads"):
                     for key in ("point", "value", "quality", "updated"):
@@ -120,7 +122,9 @@ class AssetPage:
         """Show the values; the history follows at its own pace."""
         for line in self._lines:
             line.refresh()
-        self._alarms.refresh([row for row in self._frame.alarms or () if row.asset == self.asset.id])
+        alarms = [row for row in self._frame.alarms or () if row.asset == self.asset.id]
+        self._alarms.refresh(alarms)
+        self._rules.tick([(row.id, row.version) for row in alarms])
         self._commands.tick()
         self._history.tick()
 

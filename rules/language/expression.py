@@ -118,6 +118,25 @@ def compile_value(text: str, asset_class: AssetClass, *, of: Point, classes: Map
     return compiler.compiled(text, term)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An expression with the term of every part of it, and the relation behind every question to other assets."""
+
+    body: ast.expr
+    terms: Mapping[ast.expr, Term]
+    asked: Mapping[ast.expr, Relation]
+
+
+def parts_of(
+    text: str, asset_class: AssetClass, *, index: int = 0, classes: Mapping[str, AssetClass] | None = None
+) -> Parts:
+    """The very terms that `compile_expression` puts together, one by one; ExpressionError like there."""
+    body = parse(text)
+    compiler = _Compiler(asset_class, index, classes or {})
+    compiler.truth(body)
+    return Parts(body, compiler.terms, compiler.asked)
+
+
 class _Compiler:
     """Walks one tree; gathers what it uses."""
 
@@ -130,6 +149,8 @@ class _Compiler:
         self.windows: dict[tuple[str, float], None] = {}
         self.rated: dict[str, None] = {}
         self.relations: dict[Relation, None] = {}
+        self.terms: dict[ast.expr, Term] = {}
+        self.asked: dict[ast.expr, Relation] = {}
         self.cost = 0.0
 
     def compiled(self, text: str, term: Term) -> Compiled:
@@ -153,6 +174,10 @@ class _Compiler:
 
     def term(self, node: ast.expr) -> Term:
         """Any term."""
+        term = self.terms[node] = self._term(node)
+        return term
+
+    def _term(self, node: ast.expr) -> Term:
         match node:
             case ast.Constant():
                 return self._constant(node)
@@ -217,7 +242,8 @@ class _Compiler:
     def value(self, node: ast.expr) -> Term:
         """A node that must be a point, as the term of its value."""
         point = self.point(node)
-        return terms.of_point(point, _TYPES[point.kind], column=column(node))
+        term = self.terms[node] = terms.of_point(point, _TYPES[point.kind], column=column(node))
+        return term
 
     def point(self, node: ast.expr) -> Point:
         """The point that a node names."""
@@ -291,6 +317,8 @@ class _Compiler:
         self.windows |= other.windows
         relation = Relation(side, other._class.id, tuple(other.points), tuple(other.rated), tuple(other.windows))
         self.relations[relation] = None
+        self.asked[node] = relation
+        self.terms |= other.terms
         self.cost += other.cost + RELATION
         return replace(relating.how_many(relation, term, column=column(node)), domain=Values(low=0.0))
 
