@@ -12,6 +12,7 @@ from api import (
     alarms,
     assets,
     commands,
+    coverage,
     faults,
     gateways,
     health,
@@ -68,7 +69,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     problems.install(app)
     parts = (
         session, assets, readings, wide, performance, alarms, out_of_service, tickets, linkage, commands, faults,
-        gateways, stream,
+        gateways, coverage, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")

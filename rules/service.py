@@ -90,7 +90,7 @@ class Rules:
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
         self.linkage = Linkage(self.site.id, self.rulebook.linkage, self.site.assets, self.catalog)
-        self.judges = Judges(self.engine, self.linkage)
+        self.judges = Judges.of(self.engine, self.linkage, self.site, self.catalog)
         self.routing = Routing.of(self.site)
         self.sifter = Sifter.of(self.site, self.rulebook, self.routing, self.engine.seen)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
@@ -193,14 +193,14 @@ class Rules:
         rows, runs = await self.records.live_alarms(self.site.id), self.rulebook.keys
         known = {(row.rule, row.rule_index, row.asset): row for row in rows}
         active = [key for key, row in known.items() if row.alarm.is_active]
-        self.linkage.restore(await open_runs(self.records, self.site.id), active)
+        self.judges.restore(await open_runs(self.records, self.site.id), active)
         lost = self.engine.restore(
-            [key for key in active if key not in self.linkage.keys],
+            [key for key in active if key not in self.judges.apart],
             standing=[Standing(key, state) for key, state in delays.items() if state and key in runs],
             quiet=[key for key, row in known.items() if row.inhibited],
         )
         self._delays.begin(delays, runs)
-        orphans = {key for key in known if key not in runs | self.linkage.keys} | set(lost)
+        orphans = {key for key in known if key not in runs | self.judges.apart} | set(lost)
         self.counts["orphaned_alarms"] = len(orphans)
         if orphans:
             await note_orphans(self.records, self.routing, self.clock.ms(), [known[key] for key in orphans])
