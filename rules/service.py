@@ -212,8 +212,8 @@ class Rules:
         """
         now = self.clock.ms()
         default = now if newest is None else newest
-        window = max(WARM_MS, round(self.rulebook.longest_window * 1000))
-        start = min([now, default, *seen.values()]) - window
+        oldest = min([now, default, *seen.values()])
+        start = oldest - max(WARM_MS, round(self.rulebook.usual_window * 1000))
 
         def take(sample: Sample) -> None:
             if sample.at <= seen.get(sample.asset, default):
@@ -223,6 +223,10 @@ class Rules:
             self._take_sample(self._home.get(sample.asset, self.site.gateways[0]), sample, historical=True, now=now)
             self.counts["samples_replayed"] += 1
 
+        # a window of a day is filled for its own asset: the whole site's day is too long to wait for
+        if patient := self.rulebook.patient:
+            first = oldest - round(max(patient.values()) * 1000)
+            await self.readback.read(first, start, take, assets=sorted(patient))
         await self.readback.read(start, now + 1, take)
 
     @cached_property
