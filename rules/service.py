@@ -43,12 +43,14 @@ from rules.linkage.judge import Linkage
 from rules.linkage.keeping import keep_runs, open_runs
 from rules.notify import Routing
 from rules.outbox import Outbox
+from rules.performance.actors import Monthly
 from rules.readback import History, ReadBack
 from rules.records import Records
 from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
 from rules.settling import remember, settle
 from rules.sift import Sifter
+from rules.tasks import cancel
 from rules.telling import Telling
 from rules.tending import note_orphans, tend
 
@@ -141,6 +143,7 @@ class Rules:
                 await self._start()
                 work.append(asyncio.create_task(self._tick(), name="rules: ticks"))
                 work.append(asyncio.create_task(self._housekeeping(), name="rules: housekeeping"))
+                work.append(asyncio.create_task(Monthly(self.site, self.records, self.clock, self.counts).run()))
                 work.append(asyncio.create_task(self._listen(readings), name="rules: readings"))
                 work.append(asyncio.create_task(self.gateways.listen(statuses), name="rules: gateways"))
                 work.append(asyncio.create_task(self.telling.run(), name="rules: derived points"))
@@ -156,9 +159,9 @@ class Rules:
 
     async def _stop(self, work: list[asyncio.Task[None]]) -> None:
         outbox, rest = work[:1], work[1:] + self.readback.tasks + self.baselines.tasks
-        await _cancel(rest)
+        await cancel(rest)
         await self._write()
-        await _cancel(outbox)
+        await cancel(outbox)
         for channel in self.channels.values():
             await channel.close()
 
@@ -395,9 +398,3 @@ class Rules:
     def _database_error(self, error: StoreError) -> None:
         self.counts["database_errors"] += 1
         log.warning("rules: %s; %d judgements wait", error, len(self._pending))
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
