@@ -14,6 +14,7 @@ from html import escape
 
 from nicegui import ui
 
+from api.auth import Action
 from api.console.marks import Look, Text, box, link, severity_mark
 from api.console.visitor import Visitor
 from api.live import Gateway
@@ -33,9 +34,12 @@ PAGES = (
     ("wall", "/console/"),
     ("alarms", "/console/alarms"),
     ("tickets", "/console/tickets"),
+    ("trials", "/console/rules"),
     ("linkage", "/console/linkage"),
 )
 
+PERFORMANCE = ("performance", "/console/performance")
+"""The page of the alarm system's figures, for those who may see them."""
 HARDWARE = ("hardware", "/console/hardware")
 """The page of the simulated hardware, where there is any."""
 
@@ -115,7 +119,8 @@ class Frame:
         with link("brand", "/console/"):
             ui.label(visitor.to(visitor.deps.site.label))
         with box("pages", "nav"):
-            pages = PAGES if visitor.deps.hardware is None else (*PAGES, HARDWARE)
+            pages = PAGES if not visitor.may(Action.PERFORMANCE) else (*PAGES, PERFORMANCE)
+            pages = pages if visitor.deps.hardware is None else (*pages, HARDWARE)
             for key, target in pages:
                 with link("here" if key == self._page else "", target):
                     ui.label(visitor.say(key))

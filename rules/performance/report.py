@@ -52,7 +52,7 @@ WORDS = {
     "none": Label("无", "none"),
     "rest": Label(
         "“当前”各项为生成本页时的情况。历史补传的报警、试运行规则的报警不计入。",
-        "What stands `now` is as it was when this page was made. Alarms from replayed history and of rules on trial do "
+        "What stands “now” is as it was when this page was made. Alarms from replayed history and of rules on trial do "
         "not count.",
     ),
 }
@@ -100,7 +100,8 @@ def page(report: Report, language: str) -> str:
     lang = "zh-CN" if language == "zh" else "en"
     return (
         f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+        f"<title>{escape(title)}</title>"
         f"<style>{STYLE}</style></head>"
         f"<body>{''.join(parts)}<p class=sub>{writer.say('rest')}</p></body></html>\n"
     )
