@@ -25,6 +25,7 @@ import gateway.import_cli
 import gateway.probe_cli
 import gateway.profile_cli
 import rules.cli
+import rules.performance.cli
 import simulators.cli
 import simulators.replay.cli
 from api.backtest import Tried, run_backtest, span_of, way_to
@@ -273,6 +274,7 @@ app.command("plan")(gateway.cli.plan)
 app.command("probe")(gateway.probe_cli.probe_device)
 app.command("record")(gateway.cli.record)
 app.command("simulate")(simulators.cli.simulate)
+app.command("report")(rules.performance.cli.report)
 app.command("replay")(simulators.replay.cli.replay)
 app.add_typer(gateway.import_cli.app, name="import", help="Bring devices in from elsewhere.")
 app.add_typer(api.cli.user_app, name="user", help="People who may log in.")

@@ -12,6 +12,7 @@ from api import (
     alarms,
     assets,
     commands,
+    coverage,
     explain,
     faults,
     gateways,
@@ -72,7 +73,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     problems.install(app)
     parts = (
         session, assets, readings, wide, samples, performance, alarms, explain, out_of_service, tickets, linkage,
-        commands, faults, gateways, rule_trials, stream,
+        commands, faults, gateways, rule_trials, coverage, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")

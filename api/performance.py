@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi.responses import HTMLResponse
 from pydantic import Field
 
 from api.auth import Action, User
@@ -18,8 +19,11 @@ from api.schemas import Rows, Shape, refusals
 from facility.clock import from_ms, to_ms
 from facility.points import Label
 from facility.words import SEVERITIES
+from rules.performance.monthly import report_of
+from rules.performance.months import Month
 from rules.performance.names import title_of, titles
 from rules.performance.reading import LONGEST
+from rules.performance.report import page
 from rules.performance.tally import DAY, Answers, Measured, Often, Standing
 from rules.performance.targets import LEAST, VERDICTS, Kpi, judged
 
@@ -49,6 +53,12 @@ class Form(Period):
     """A period, and what is wanted of it."""
 
     format: Literal["json", "csv"] = "json"
+
+
+class Wanted(Shape):
+    """In which language; the reader's own if none is named."""
+
+    language: Literal["zh", "en"] | None = None
 
 
 class KpiOut(Shape):
@@ -149,6 +159,19 @@ async def top(deps: DepsOf, _: Reader, period: Annotated[Period, Query()]) -> Ro
     measured, _standing = await figures(deps, period)
     named = await titles(deps.records, deps.site.id, [item.key for item in measured.top])
     return Rows(items=[often_out(deps, item, named) for item in measured.top])
+
+
+@router.get("/alarms/reports/{month}", summary="A month's report", responses=refusals(), response_class=HTMLResponse)
+async def report(
+    deps: DepsOf,
+    user: Counting,
+    month: Annotated[str, Path(max_length=7, examples=["2026-10"])],
+    wanted: Annotated[Wanted, Query()],
+) -> HTMLResponse:
+    """A page that prints, in the reader's language if none is named; of a month that is not over, what there is."""
+    with refused():
+        found = await report_of(deps.records, deps.site, Month.read(month), deps.clock.ms())
+    return HTMLResponse(page(found, wanted.language or user.language))
 
 
 async def figures(deps: Deps, period: Period) -> tuple[Measured, Standing]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dashboards import panels, tables
 from dashboards.board import board
 from dashboards.panels import Json
+from dashboards.performance import alarm_quality
 from dashboards.queries import Readings
 from dashboards.texts import ALARMS
 from facility.catalog import Catalog
@@ -49,4 +50,5 @@ def _panels(site: Site, catalog: Catalog, language: str, source: Readings) -> It
     yield panels.table(rules, [source.most_raised("rule", language, times)], width=6, height=8)
     assets = Label("报警最多的设备", "Assets by alarms raised").to(language)
     yield panels.table(assets, [source.most_raised("asset", language, times)], width=6, height=8)
+    yield from alarm_quality(language)
     yield tables.listing(Label("报警历史", "Alarm history"), "/api/v1/alarms?limit=500", tables.ALARM_HISTORY, language)

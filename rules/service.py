@@ -43,6 +43,7 @@ from rules.linkage.judge import Linkage
 from rules.linkage.keeping import keep_runs, open_runs
 from rules.notify import Routing
 from rules.outbox import Outbox
+from rules.performance.actors import Monthly
 from rules.readback import History, ReadBack
 from rules.records import Records
 from rules.rows import Cursor
@@ -50,6 +51,7 @@ from rules.sequence import Arrival, Progress, seen_until
 from rules.settling import remember, settle
 from rules.sift import Sifter
 from rules.taking_up import take_up_trials
+from rules.tasks import cancel
 from rules.telling import Telling
 from rules.tending import note_orphans, tend
 
@@ -91,7 +93,7 @@ class Rules:
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
         self.linkage = Linkage(self.site.id, self.rulebook.linkage, self.site.assets, self.catalog)
-        self.judges = Judges(self.engine, self.linkage)
+        self.judges = Judges.of(self.engine, self.linkage, self.site, self.catalog)
         self.routing = Routing.of(self.site)
         self.sifter = Sifter.of(self.site, self.rulebook, self.routing, self.engine.seen)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
@@ -142,6 +144,7 @@ class Rules:
                 await self._start()
                 work.append(asyncio.create_task(self._tick(), name="rules: ticks"))
                 work.append(asyncio.create_task(self._housekeeping(), name="rules: housekeeping"))
+                work.append(asyncio.create_task(Monthly(self.site, self.records, self.clock, self.counts).run()))
                 work.append(asyncio.create_task(self._listen(readings), name="rules: readings"))
                 work.append(asyncio.create_task(self.gateways.listen(statuses), name="rules: gateways"))
                 work.append(asyncio.create_task(self.telling.run(), name="rules: derived points"))
@@ -157,9 +160,9 @@ class Rules:
 
     async def _stop(self, work: list[asyncio.Task[None]]) -> None:
         outbox, rest = work[:1], work[1:] + self.readback.tasks + self.baselines.tasks
-        await _cancel(rest)
+        await cancel(rest)
         await self._write()
-        await _cancel(outbox)
+        await cancel(outbox)
         for channel in self.channels.values():
             await channel.close()
 
@@ -195,14 +198,14 @@ class Rules:
         rows, runs = await self.records.live_alarms(self.site.id), self.rulebook.keys
         known = {(row.rule, row.rule_index, row.asset): row for row in rows}
         active = [key for key, row in known.items() if row.alarm.is_active]
-        self.linkage.restore(await open_runs(self.records, self.site.id), active)
+        self.judges.restore(await open_runs(self.records, self.site.id), active)
         lost = self.engine.restore(
-            [key for key in active if key not in self.linkage.keys],
+            [key for key in active if key not in self.judges.apart],
             standing=[Standing(key, state) for key, state in delays.items() if state and key in runs],
             quiet=[key for key, row in known.items() if row.inhibited],
         )
         self._delays.begin(delays, runs)
-        orphans = {key for key in known if key not in runs | self.linkage.keys} | set(lost)
+        orphans = {key for key in known if key not in runs | self.judges.apart} | set(lost)
         self.counts["orphaned_alarms"] = len(orphans)
         if orphans:
             await note_orphans(self.records, self.routing, self.clock.ms(), [known[key] for key in orphans])
@@ -397,9 +400,3 @@ class Rules:
     def _database_error(self, error: StoreError) -> None:
         self.counts["database_errors"] += 1
         log.warning("rules: %s; %d judgements wait", error, len(self._pending))
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

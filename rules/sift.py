@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 from facility.config import Site
 from facility.settings import AlarmSettings
+from rules import coverage
 from rules.changed import changed
 from rules.compiled import Rulebook
 from rules.effects import Look, blind
@@ -163,7 +164,7 @@ class Sift:
 
 def _settings(alarms: AlarmSettings, site: Site, rulebook: Rulebook) -> dict[str, object]:
     flood, repeat, folding = alarms.flood, alarms.repeat, alarms.folding
-    related = {rule.id: rule for rule in rulebook.rules if rule.cause or rule.effect_of}
+    related = {rule.id: rule for rule in (*rulebook.rules, coverage.RULE) if rule.cause or rule.effect_of}
     relations = Relations.of(site.assets, site.devices)
     return {
         "folding": Folding(relations, related, round(folding.settle * 1000), round(folding.window * 1000)),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 
 from nicegui import ui
 
+from api.auth import Action
 from api.console.marks import Look, Text, box, link, severity_mark
 from api.console.visitor import Visitor
 from api.live import Gateway
@@ -40,6 +41,8 @@ MORE = (
 )
 """Pages that are opened less often, under "more": the head of a page is one line."""
 
+PERFORMANCE = ("performance", "/console/performance")
+"""The page of the alarm system's figures, for those who may see them."""
 HARDWARE = ("hardware", "/console/hardware")
 """The page of the simulated hardware, where there is any."""
 
@@ -120,14 +123,23 @@ class Frame:
             ui.label(visitor.to(visitor.deps.site.label))
         with box("pages", "nav"):
             self._links(PAGES)
-            more = MORE if visitor.deps.hardware is None else (*MORE, HARDWARE)
+            more = self._more()
             with box("more", "details"):
-                with box("here" if self._page in dict(more) else "", "summary"):
-                    ui.label(visitor.say(self._page if self._page in dict(more) else "more"))
+                with box("here" if self._page in more else "", "summary"):
+                    ui.label(visitor.say(self._page if self._page in more else "more"))
                 with box("menu"):
-                    self._links(more)
+                    self._links(more.items())
 
-    def _links(self, pages: tuple[tuple[str, str], ...]) -> None:
+    def _more(self) -> dict[str, str]:
+        """Those of the pages under "more" that this visitor has."""
+        pages = dict(MORE)
+        if self.visitor.may(Action.PERFORMANCE):
+            pages |= [PERFORMANCE]
+        if self.visitor.deps.hardware is not None:
+            pages |= [HARDWARE]
+        return pages
+
+    def _links(self, pages: Iterable[tuple[str, str]]) -> None:
         for key, target in pages:
             with link("here" if key == self._page else "", target):
                 ui.label(self.visitor.say(key))

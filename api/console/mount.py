@@ -18,6 +18,7 @@ from api.console.door import Door
 from api.console.hardware import hardware_page
 from api.console.linkage import linkage_page
 from api.console.login import login_html
+from api.console.performance import performance_page
 from api.console.rule_trials import rule_page, trials_page
 from api.console.texts import say
 from api.console.tickets import tickets_page
@@ -44,6 +45,7 @@ def mount_console(app: FastAPI, deps: Deps) -> None:
     app.add_middleware(Door, deps=deps)
     _forget_earlier()
     _pages(deps)
+    _office_pages(deps)
     ui.run_with(
         app,
         mount_path="/console",
@@ -91,14 +93,6 @@ def _pages(deps: Deps) -> None:
     async def tickets(request: Request) -> None:
         await tickets_page(_enter(request, deps))
 
-    @ui.page("/rules", response_timeout=PATIENCE_S)
-    async def trials(request: Request) -> None:
-        await trials_page(_enter(request, deps))
-
-    @ui.page("/rules/{name}", response_timeout=PATIENCE_S)
-    async def rule(request: Request, name: str, version: Annotated[str, Query(max_length=16)] = "") -> None:
-        await rule_page(_enter(request, deps), name, version)
-
     @ui.page("/linkage", response_timeout=PATIENCE_S)
     async def linkage(request: Request, run: Annotated[str, Query(max_length=64)] = "") -> None:
         await linkage_page(_enter(request, deps), run)
@@ -117,6 +111,22 @@ def _pages(deps: Deps) -> None:
     @ui.page("/assets/{name}", response_timeout=PATIENCE_S)
     async def asset(request: Request, name: str, point: Annotated[str, Query(max_length=100)] = "") -> None:
         await asset_page(_enter(request, deps), name, point)
+
+
+def _office_pages(deps: Deps) -> None:
+    """What is looked at before and after, not while something happens."""
+
+    @ui.page("/rules", response_timeout=PATIENCE_S)
+    async def trials(request: Request) -> None:
+        await trials_page(_enter(request, deps))
+
+    @ui.page("/rules/{name}", response_timeout=PATIENCE_S)
+    async def rule(request: Request, name: str, version: Annotated[str, Query(max_length=16)] = "") -> None:
+        await rule_page(_enter(request, deps), name, version)
+
+    @ui.page("/performance", response_timeout=PATIENCE_S)
+    async def performance(request: Request, days: Annotated[int, Query(ge=1, le=366)] = 30) -> None:
+        await performance_page(_enter(request, deps), days)
 
 
 def _enter(request: Request, deps: Deps) -> Visitor:

@@ -11,6 +11,7 @@ TEXTS: dict[str, Label] = {
     "wall": Label("总览", "Wall"),
     "alarms": Label("报警", "Alarms"),
     "tickets": Label("工单", "Tickets"),
+    "performance": Label("报警质量", "Alarm quality"),
     "trials": Label("规则试运行", "Rule trials"),
     "other_language": Label("English", "中文"),
     "logout": Label("退出", "Log out"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nicegui import ui
 
+from api.console.coverage import CoverageLine
 from api.console.frame import Frame, gateway_words
 from api.console.headline import headline
 from api.console.marks import Look, Text, box, link, shown
@@ -105,6 +106,7 @@ async def wall_page(visitor: Visitor) -> None:
     frame = Frame(visitor, "wall")
     tiles: dict[str, Tile] = {}
     assets = list(visitor.deps.site.assets.values())[:MAX_TILES]
+    coverage = CoverageLine(visitor)
     with box("wall", "main"):
         for name in dict.fromkeys(asset.asset_class for asset in assets):
             count = sum(item.asset_class == name for item in assets)
@@ -121,5 +123,6 @@ async def wall_page(visitor: Visitor) -> None:
             by_asset.setdefault(row.asset, []).append(row)
         for asset, tile in tiles.items():
             tile.refresh(by_asset.get(asset, ()))
+        coverage.tick()
 
     await frame.start(tick)

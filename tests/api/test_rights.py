@@ -20,6 +20,7 @@ WHO = {
     ("post", "/api/v1/alarms/{alarm}/shelve"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/unshelve"): "operator manager admin",
     ("get", "/api/v1/alarms/kpis"): "operator manager admin",
+    ("get", "/api/v1/alarms/reports/{month}"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/remove"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/return"): "operator manager admin",
     ("post", "/api/v1/assets/{asset}/remove"): "operator manager admin",
@@ -58,7 +59,8 @@ def body(path: str) -> dict[str, object]:
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
-    ids = {"alarm": "a-none", "ticket": "t-none", "command": "c-none", "removal": "o-none", "run": "l-none"}
+    ids = {"alarm": "a-none", "ticket": "t-none", "command": "c-none", "removal": "o-none", "run": "l-none",
+           "month": "2026-09"}  # fmt: skip
     url = path.format(asset="EL-01", **ids)
     params = {"asset": "EL-01", "point": "car.floor"} if path.endswith("/history") else {}
     params = {"subject": "EL-01"} if path.endswith("/subject") else params
