@@ -12,9 +12,11 @@ from api import (
     alarms,
     assets,
     commands,
+    drills,
     faults,
     gateways,
     health,
+    impairments,
     linkage,
     out_of_service,
     problems,
@@ -38,6 +40,8 @@ _TAGS = [
     {"name": "alarms", "description": "What is wrong, and who knows. 报警与应急"},
     {"name": "tickets", "description": "What has to be done. 工单"},
     {"name": "linkage", "description": "What a fire started, and what did not come. 消防联动核查"},
+    {"name": "drills", "description": "What is an exercise, and until when. 演习"},
+    {"name": "impairments", "description": "What protects and is out of action. 设施停用与巡查"},
     {"name": "commands", "description": "What is set, checked and answered for. 遥控指令"},
     {"name": "gateways", "description": "The edge, loss accounting, dead letters. 网关与数据完整性"},
     {"name": "simulation", "description": "The hardware, where it is simulated. 模拟设备"},
@@ -66,7 +70,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     parts = (
-        session, assets, readings, wide, alarms, out_of_service, tickets, linkage, commands, faults, gateways, stream,
+        session, assets, readings, wide, alarms, out_of_service, tickets, linkage, drills, impairments, commands, faults, gateways, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")
