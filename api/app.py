@@ -19,6 +19,7 @@ from api import (
     impairments,
     linkage,
     out_of_service,
+    performance,
     problems,
     readings,
     session,
@@ -70,7 +71,8 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     parts = (
-        session, assets, readings, wide, alarms, out_of_service, tickets, linkage, drills, impairments, commands, faults, gateways, stream,
+        session, assets, readings, wide, performance, alarms, out_of_service, tickets, linkage, drills, impairments,
+        commands, faults, gateways, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")

@@ -43,6 +43,7 @@ class Action(StrEnum):
     DEAD_LETTERS = "dead_letters"
     SIMULATE = "simulate"
     COMMAND = "command"
+    PERFORMANCE = "performance"
     LINKAGE_NOTE = "linkage.note"
     DRILL = "drill"
     IMPAIRMENT = "impairment"
@@ -67,6 +68,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.DEAD_LETTERS: frozenset({Role.ADMIN}),
     Action.SIMULATE: _OFFICE,
     Action.COMMAND: _ROOM,
+    Action.PERFORMANCE: _ROOM,
     Action.LINKAGE_NOTE: _ROOM,
     Action.DRILL: _OFFICE,
     Action.IMPAIRMENT: _ROOM,

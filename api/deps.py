@@ -30,6 +30,7 @@ from rules.command_desk import CommandDesk
 from rules.commands import Commands
 from rules.effects import Seen
 from rules.notify import Routing
+from rules.performance.reading import Performance
 from rules.records import Records
 from rules.related import FloodRow
 from rules.rows import AlarmRow
@@ -53,8 +54,8 @@ class Deps:
 
     `metrics` and `gaps` (batches that are missing) are asked for when somebody looks; a process without ingest has
     no gaps to tell. `hardware` is the control of the simulated hardware, None where the equipment is real.
-    `commands`, `accounts`, `gate` (who is who), `board` (the live alarms) and `commander` (commands to equipment)
-    follow from the rest.
+    `commands`, `accounts`, `gate` (who is who), `board` (the live alarms), `commander` (commands to equipment) and
+    `performance` (the alarm system's figures) follow from the rest.
     """
 
     site: Site
@@ -74,11 +75,13 @@ class Deps:
     gate: Gate = field(init=False)
     board: Board = field(init=False)
     commander: Commander = field(init=False)
+    performance: Performance = field(init=False)
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.records)
         self.gate = Gate(self.accounts, self.clock)
         self.board = Board(self._live_alarms, self.live, self.clock)
+        self.performance = Performance(self.records, self.clock)
         desk = CommandDesk(self.records, self.site.id)
         self.commands = self._commands(self.site)
         self.commander = Commander(self.site, self.catalog, desk=desk, bus=self.bus, clock=self.clock, live=self.live)

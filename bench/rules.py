@@ -1,8 +1,10 @@
 """How many readings a second the rules take: 2,000 points of 100 assets, 5 rules a point, one of them over a window.
 
 `rules.*` is the whole way of a reading (frame, window, expressions, conditions), ticks included; `rules_quiet.*` the
-same when one value in ten is reported, as report by exception sends them; `rules_eval.*` the expressions alone. Each is
-the best of three runs, for neighbours on the machine only ever make it slower.
+same when one value in ten is reported, as report by exception sends them; `rules_eval.*` the expressions alone.
+`rules_data.*` is the way of a reading when the shipped checks of data look at it too, of values that wander as live
+ones do; `rules_live.*` the same values without the checks: the difference is what the checks cost. Each is the best of
+three runs, for neighbours on the machine only ever make it slower.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from facility.catalog import Catalog, load_catalog
 from facility.points import Kind, Label
 from facility.readings import Quality, Sample
 from rules.compiled import CompiledRule, Rulebook
+from rules.data.checkfile import read_checks
+from rules.data.rules import with_checks
 from rules.engine import Engine
 from rules.language.expression import compile_expression
 from rules.language.frame import Frame
@@ -33,11 +37,49 @@ def run() -> dict[str, float]:
     catalog = load_catalog()
     keys = [point.key for point in catalog.classes[CLASS].points.values() if point.kind is Kind.ANALOG][:POINTS]
     rules = tuple(rule for key in keys for rule in _rules(key, catalog))
+    assets = {f"PM-{number}": Asset(f"PM-{number}", CLASS, LABEL) for number in range(ASSETS)}
+    book = Rulebook(dict.fromkeys(assets, rules))
+    checks, _ = read_checks([], catalog, assets=assets)
+    checked = with_checks(book, checks, assets, dict.fromkeys(assets, frozenset(keys)), catalog)
+    cases = {
+        "rules": (book, _anywhere(keys, 1.0)),
+        "rules_quiet": (book, _anywhere(keys, 0.1)),
+        "rules_live": (book, _wandering(keys)),
+        "rules_data": (checked, _wandering(keys)),
+    }
     figures: dict[str, float] = {}
-    for name, share in (("rules", 1.0), ("rules_quiet", 0.1)):
-        runs = [_engine(name, catalog, keys, rules, share=share) for _ in range(RUNS)]
+    for name, (rulebook, ticks) in cases.items():
+        runs = [_engine(name, Engine(rulebook, assets, catalog), ticks) for _ in range(RUNS)]
         figures |= min(runs, key=lambda run: run[f"{name}.cpu_us"])
     return figures | _evaluations(catalog, keys, rules)
+
+
+def _anywhere(keys: list[str], share: float) -> list[list[Sample]]:
+    """A sample of each asset every second, its values anywhere in 0 .. 100; `share` of them are told."""
+    random = Random(1)
+    return [
+        [
+            Sample(
+                f"PM-{number}",
+                1000 * (second + 1),
+                {key: random.uniform(0, 100) for key in keys if random.random() < share},
+            )
+            for number in range(ASSETS)
+        ]
+        for second in range(SECONDS)
+    ]
+
+
+def _wandering(keys: list[str]) -> list[list[Sample]]:
+    """The same, but each value wanders by up to 0.1 a second, which is noise to no check."""
+    random = Random(1)
+    now = {f"PM-{number}": {key: random.uniform(20, 80) for key in keys} for number in range(ASSETS)}
+    ticks = []
+    for second in range(SECONDS):
+        for values in now.values():
+            values.update({key: value + random.uniform(-0.1, 0.1) for key, value in values.items()})
+        ticks.append([Sample(asset, 1000 * (second + 1), dict(values)) for asset, values in now.items()])
+    return ticks
 
 
 def _rules(key: str, catalog: Catalog) -> list[CompiledRule]:
@@ -58,19 +100,7 @@ def _rules(key: str, catalog: Catalog) -> list[CompiledRule]:
     return found
 
 
-def _engine(
-    name: str, catalog: Catalog, keys: list[str], rules: tuple[CompiledRule, ...], *, share: float
-) -> dict[str, float]:
-    assets = {f"PM-{number}": Asset(f"PM-{number}", CLASS, LABEL) for number in range(ASSETS)}
-    engine = Engine(Rulebook(dict.fromkeys(assets, rules)), assets, catalog)
-    random = Random(1)
-    ticks = [
-        [
-            Sample(asset, 1000 * (second + 1), {key: random.uniform(0, 100) for key in keys if random.random() < share})
-            for asset in assets
-        ]
-        for second in range(SECONDS)
-    ]
+def _engine(name: str, engine: Engine, ticks: list[list[Sample]]) -> dict[str, float]:
     readings = sum(len(sample.values) for samples in ticks for sample in samples)
     judgements = 0
     began, cpu = time.perf_counter(), time.process_time()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 
 from rules.derived import DerivedPoints
 from rules.kinship import Kinship
@@ -13,6 +14,9 @@ from rules.language.relation import Relation
 from rules.language.trends import seconds_of_readings
 from rules.linkage.matrix import Matrix
 from rules.rule import Rule
+
+USUAL = 2 * 3600.0
+"""Seconds up to which a window is filled from the history of all assets; a longer one from that of its own asset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,12 @@ class CompiledRule:
     def relations(self) -> tuple[Relation, ...]:
         """Its questions to other equipment, each once."""
         return tuple(dict.fromkeys(relation for item in self.expressions for relation in item.relations))
+
+    @property
+    def wanted(self) -> tuple[Relation, ...]:
+        """The questions that somebody has to answer. In `enable` nobody may be there: a main board has no feeder."""
+        raising = (item for item in (self.when, self.clear) if item is not None)
+        return tuple(dict.fromkeys(relation for item in raising for relation in item.relations))
 
     @property
     def is_timed(self) -> bool:
@@ -111,8 +121,25 @@ class Rulebook:
         return next((rule for rule in self.rules if (rule.id, rule.index) == (rule_id, index)), None)
 
     @property
-    def longest_window(self) -> float:
-        """Seconds of history to warm the engine with, so that every window is full."""
+    def usual_window(self) -> float:
+        """Seconds of history of every asset that fill the windows, save for those of `patient`."""
         windows = (window for _, item in self.derived.order for window in item.compiled.windows)
         longest = max((seconds_of_readings(*window) for window in windows), default=0.0)
-        return max([longest, *(rule.longest_window for rules in self.by_asset.values() for rule in rules)])
+        return max([longest, *(item.longest_window for item in self._items() if not _is_patient(item))])
+
+    @property
+    def patient(self) -> Mapping[str, float]:
+        """Asset -> seconds of its history that fill its longest window, for those that look back for hours."""
+        found = {}
+        for name, items in self.by_asset.items():
+            if seconds := max((item.longest_window for item in items if _is_patient(item)), default=0.0):
+                found[name] = seconds
+        return found
+
+    def _items(self) -> Iterator[CompiledRule]:
+        return chain.from_iterable(self.by_asset.values())
+
+
+def _is_patient(item: CompiledRule) -> bool:
+    """Whether it looks back for longer than is usual, at its own asset only."""
+    return item.longest_window > USUAL and not item.relations

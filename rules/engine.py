@@ -350,7 +350,8 @@ class Engine:
                 continue
             if not slot.take(at, value, quality.get(key, Quality.GOOD) if quality else Quality.GOOD):
                 self.counts["mistyped"] += 1
-            if slot.guard is not None and slot.guard.take(at):
+            guard = slot.guard
+            if guard is not None and guard.take(at):
                 turned.append(watch.guarded[key])
             if slot.feeds:
                 fed.append(slot)

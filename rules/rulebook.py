@@ -346,7 +346,7 @@ def assign(
 ) -> Rulebook:
     """Each rule at each asset of its class that has what it needs; `points` as `mapped_points` gives them.
 
-    A rule that asks other equipment needs at least one asset that can answer.
+    A rule that asks other equipment needs at least one asset that can answer, save in `enable`.
     """
     kinship = Kinship(assets, locations, points)
     by_asset: dict[str, list[CompiledRule]] = {asset: [] for asset in assets}
@@ -395,6 +395,6 @@ def _concrete(definition: Definition, points: Iterable[frozenset[str]]) -> list[
 
 def _missing(compiled: CompiledRule, asset: Asset, points: frozenset[str], kinship: Kinship) -> list[str]:
     missing = [key for key in compiled.points if key not in points]
-    missing += [str(relation) for relation in compiled.relations if not kinship.related(asset.id, relation)]
+    missing += [str(relation) for relation in compiled.wanted if not kinship.related(asset.id, relation)]
     lacking = [name for name in compiled.rated if name not in asset.rated]
     return missing + [f"rated {name!r}{nearest(name, asset.rated)}" for name in lacking]

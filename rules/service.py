@@ -90,7 +90,7 @@ class Rules:
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
         self.routing = Routing.of(self.site)
-        ground, site = self.routing.ground, self.site
+        site, ground = self.site, self.routing.ground
         self.linkage = Linkage(site.id, self.rulebook.linkage, site.assets, self.catalog, ground.mode)
         self.judges = Judges(self.engine, self.linkage, ground)
         self.sifter = Sifter.of(self.site, self.rulebook, self.routing, self.engine.seen)
@@ -213,8 +213,8 @@ class Rules:
         """
         now = self.clock.ms()
         default = now if newest is None else newest
-        window = max(WARM_MS, round(self.rulebook.longest_window * 1000))
-        start = min([now, default, *seen.values()]) - window
+        oldest = min([now, default, *seen.values()])
+        start = oldest - max(WARM_MS, round(self.rulebook.usual_window * 1000))
 
         def take(sample: Sample) -> None:
             if sample.at <= seen.get(sample.asset, default):
@@ -224,6 +224,10 @@ class Rules:
             self._take_sample(self._home.get(sample.asset, self.site.gateways[0]), sample, historical=True, now=now)
             self.counts["samples_replayed"] += 1
 
+        # a window of a day is filled for its own asset: the whole site's day is too long to wait for
+        if patient := self.rulebook.patient:
+            first = oldest - round(max(patient.values()) * 1000)
+            await self.readback.read(first, start, take, assets=sorted(patient))
         await self.readback.read(start, now + 1, take)
 
     @cached_property

@@ -4,12 +4,16 @@ Pure, and built for speed: it sees every reading of the points that it watches. 
 and says whether its truth has turned; only then the engine looks at the rule behind it. Truths turn with readings
 alone, so that ticks and batches change none of them; a device tells every value again within its heartbeat.
 A truth is None, unknown, while the point has no value for a reason that is not the check's own.
+
+Nearly every reading is good and near the last one. A check names the steps that are nothing to it (`falls`, `rises`);
+while all truths of a point are false, two comparisons pass such a reading by, for all its checks together.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Protocol
 
 from facility.readings import Quality
@@ -27,28 +31,37 @@ ENDS = tuple(
 """Where registers and displays of counters roll over, by the decimals that a scale gives them."""
 NEAR_END = 0.002
 """Share of its end within which a counter that falls has rolled over."""
+LEAST = 5e-324
+"""The smallest step that there is."""
 JITTER = 1e-6
 """Share of its value by which a counter may fall and mean nothing: the rounding of floats."""
 
 
 class Check(Protocol):
-    """One thing that is looked for. `truth` is what it finds now."""
+    """One thing that is looked for. `truth` is what it finds now.
+
+    `falls`, `rises`: once the truth is false, a good value that differs from the one before by less than these, down
+    and up, leaves it false and is nothing to remember, so that it need not be pushed.
+    """
 
     truth: bool | None
+    falls: float
+    rises: float
 
-    def push(self, at: int, value: float | None, quality: Quality | None) -> bool:
-        """The next reading, `value` None when it is not good; whether the truth has turned."""
+    def push(self, at: int, last: float | None, value: float | None, quality: Quality | None) -> bool:
+        """The next reading, `value` None when it is not good, `last` the good one before; whether the truth turned."""
 
 
 class NoValue:
     """The device answers, but this point has no value."""
 
-    __slots__ = ("truth",)
+    __slots__ = ("falls", "rises", "truth")
 
     def __init__(self) -> None:
         self.truth: bool | None = None
+        self.falls = self.rises = inf
 
-    def push(self, at: int, value: float | None, quality: Quality | None) -> bool:  # noqa: ARG002
+    def push(self, at: int, last: float | None, value: float | None, quality: Quality | None) -> bool:  # noqa: ARG002
         """See Check."""
         before = self.truth
         self.truth = False if value is not None else True if quality in NO_VALUE else None
@@ -58,13 +71,13 @@ class NoValue:
 class _Often:
     """So many events (`times`) within a span of `within` ms."""
 
-    __slots__ = ("_events", "_last", "_times", "_within", "truth")
+    __slots__ = ("_events", "_times", "_within", "falls", "rises", "truth")
 
-    def __init__(self, times: int, within: int) -> None:
+    def __init__(self, times: int, within: int, *, falls: float, rises: float) -> None:
         self.truth: bool | None = None
+        self.falls, self.rises = falls, rises
         self._times, self._within = times, within
         self._events: deque[int] = deque(maxlen=times)
-        self._last: float | None = None
 
     def _turned(self, at: int, value: float | None) -> bool:
         before = self.truth
@@ -78,26 +91,19 @@ class _Often:
 class Noisy(_Often):
     """The value turns round, by at least `step` from one reading to the next, `times` within a span."""
 
-    __slots__ = ("_rising", "_step")
+    __slots__ = ("_rising",)
 
     def __init__(self, step: float, times: int, within: int) -> None:
-        super().__init__(times, within)
-        self._step = step
+        super().__init__(times, within, falls=step, rises=step)
         self._rising: bool | None = None
 
-    def push(self, at: int, value: float | None, quality: Quality | None) -> bool:  # noqa: ARG002
+    def push(self, at: int, last: float | None, value: float | None, quality: Quality | None) -> bool:  # noqa: ARG002
         """See Check."""
-        last = self._last
-        if value is not None:
-            self._last = value
-            if last is not None and not -self._step < value - last < self._step:
-                rising = value > last
-                if rising is not self._rising:
-                    self._rising = rising
-                    self._events.append(at)
-                    return self._turned(at, value)
-            if self.truth is False:
-                return False
+        if value is not None and last is not None and not -self.falls < value - last < self.rises:
+            rising = value > last
+            if rising is not self._rising:
+                self._rising = rising
+                self._events.append(at)
         return self._turned(at, value)
 
 
@@ -106,12 +112,13 @@ class Chattering(_Often):
 
     __slots__ = ()
 
-    def push(self, at: int, value: float | None, quality: Quality | None) -> bool:  # noqa: ARG002
+    def __init__(self, times: int, within: int) -> None:
+        super().__init__(times, within, falls=LEAST, rises=LEAST)
+
+    def push(self, at: int, last: float | None, value: float | None, quality: Quality | None) -> bool:  # noqa: ARG002
         """See Check."""
-        if value is not None:
-            if self._last is not None and value != self._last:
-                self._events.append(at)
-            self._last = value
+        if value is not None and last is not None and value != last:
+            self._events.append(at)
         return self._turned(at, value)
 
 
@@ -121,17 +128,17 @@ class CounterReset(_Often):
     __slots__ = ("_ends",)
 
     def __init__(self, end: float | None) -> None:
-        super().__init__(1, RESET_MS)
+        super().__init__(1, RESET_MS, falls=LEAST, rises=inf)
         self._ends = ENDS if end is None else (*ENDS, end)
 
-    def push(self, at: int, value: float | None, quality: Quality | None) -> bool:  # noqa: ARG002
+    def push(self, at: int, last: float | None, value: float | None, quality: Quality | None) -> bool:  # noqa: ARG002
         """See Check."""
-        last = self._last
-        if value is not None:
-            self._last = value
-            if last is not None and value < last - JITTER * abs(last) and not self._rolled_over(last, value):
-                self._events.append(at)
+        if value is not None and last is not None and self._fell(last, value):
+            self._events.append(at)
         return self._turned(at, value)
+
+    def _fell(self, last: float, value: float) -> bool:
+        return value < last - JITTER * abs(last) and not self._rolled_over(last, value)
 
     def _rolled_over(self, last: float, value: float) -> bool:
         """It stood just before an end, and counts on from zero."""
@@ -177,7 +184,7 @@ class PointGuard:
     `distrust` true: the point is stuck, so that whatever it tells is bad for every other rule.
     """
 
-    __slots__ = ("_busy", "_checks", "_last", "_recent", "_slot", "_stuck", "distrust")
+    __slots__ = ("_checks", "_down", "_falls", "_last", "_recent", "_rises", "_slot", "_stuck", "_up", "distrust")
 
     def __init__(self, slot: Slot) -> None:
         self._slot = slot
@@ -185,12 +192,16 @@ class PointGuard:
         self._stuck: Stuck | None = None
         self._recent: deque[float] | None = None
         self._last: float | None = None
-        self._busy = True
+        self._falls = self._rises = inf
+        # a step between them need not be looked at; no step is between zeros
+        self._down = self._up = 0.0
         self.distrust = False
 
     def add(self, check: Check) -> Truth:
         """Hold one more against it; what the check finds, to be asked at any time. Unknown while nobody speaks."""
         self._checks.append(check)
+        self._falls, self._rises = min(self._falls, check.falls), min(self._rises, check.rises)
+        self._down = self._up = 0.0
         slot = self._slot
         if isinstance(check, NoValue):
             return lambda: check.truth
@@ -211,24 +222,24 @@ class PointGuard:
 
     def take(self, at: int) -> bool:
         """The slot has just taken a reading; whether the truth of one of the checks has turned."""
-        value = self._slot.value
-        if value == self._last and not self._busy:
-            return False
-        self._last = value
-        turned = False
-        quiet = value is not None
+        value, last = self._slot.value, self._last
+        if value is not None:
+            self._last = value
+            if last is not None and self._down < value - last < self._up:
+                return False
+        turned, calm = False, value is not None
         for check in self._checks:
-            if check.push(at, value, self._slot.quality):
+            if check.push(at, last, value, self._slot.quality):
                 turned = True
             if check.truth is not False:
-                quiet = False
-        self._busy = not quiet
+                calm = False
         if self._stuck is not None or self._recent is not None:
             self._guarded(at, value)
+        else:
+            self._down, self._up = (-self._falls, self._rises) if calm else (0.0, 0.0)
         return turned
 
     def _guarded(self, at: int, value: float | None) -> None:
-        self._busy = True
         if self._stuck is not None:
             self._stuck.push(at, value)
         if value is None:

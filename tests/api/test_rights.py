@@ -19,6 +19,7 @@ WHO = {
     ("post", "/api/v1/alarms/{alarm}/reset"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/shelve"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/unshelve"): "operator manager admin",
+    ("get", "/api/v1/alarms/kpis"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/remove"): "operator manager admin",
     ("post", "/api/v1/alarms/{alarm}/return"): "operator manager admin",
     ("post", "/api/v1/assets/{asset}/remove"): "operator manager admin",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
@@ -20,9 +20,11 @@ SECOND = 1000
 def truths(check: Check, values: Iterable[float | None], *, every: int = SECOND) -> list[bool | None]:
     """The truth after each value; whatever turned was said, and nothing else was."""
     found: list[bool | None] = []
+    last: float | None = None
     for number, value in enumerate(values):
         before = check.truth
-        turned = check.push(number * every, value, Quality.COMM if value is None else Quality.GOOD)
+        turned = check.push(number * every, last, value, Quality.COMM if value is None else Quality.GOOD)
+        last = last if value is None else value
         assert turned is (check.truth is not before)
         found.append(check.truth)
     return found
@@ -31,9 +33,9 @@ def truths(check: Check, values: Iterable[float | None], *, every: int = SECOND)
 @pytest.mark.parametrize("quality", Quality)
 def test_only_a_device_that_answers_lacks_a_value(quality: Quality) -> None:
     check = NoValue()
-    check.push(0, 1.0, Quality.GOOD)
+    check.push(0, None, 1.0, Quality.GOOD)
     assert check.truth is False
-    check.push(1, None, quality)
+    check.push(1, 1.0, None, quality)
     assert check.truth is (True if quality in NO_VALUE else None)
 
 
@@ -91,18 +93,47 @@ def test_a_despiked_point_shows_the_median_and_only_to_the_rules() -> None:
     assert chatter() is True
 
 
-def test_an_equal_value_costs_nothing_while_all_is_quiet() -> None:
-    class Counted(NoValue):
+MADE: dict[str, Callable[[], Check]] = {
+    "no_value": NoValue,
+    "noisy": lambda: Noisy(2.0, 3, 60_000),
+    "chattering": lambda: Chattering(4, 60_000),
+    "counter_reset": lambda: CounterReset(None),
+}
+READINGS = st.tuples(st.integers(1, 20_000), st.sampled_from([None, 20.0, 20.5, 21.0, 20.5, 23.0, 40.0]))
+
+
+@given(st.sets(st.sampled_from(sorted(MADE)), min_size=1), st.lists(READINGS, max_size=60))
+def test_what_a_guard_passes_by_would_have_changed_nothing(
+    names: set[str], readings: list[tuple[int, float | None]]
+) -> None:
+    frame = Frame(LIFT, {})
+    guard, slot = guard_of(frame, "mr.temp"), frame.slot("mr.temp")
+    guarded, each = [MADE[name]() for name in names], [MADE[name]() for name in names]
+    for check in guarded:
+        guard.add(check)
+    at, last = 0, None
+    for later, value in readings:
+        at += later
+        slot.take(at, value, Quality.SENTINEL if value is None else Quality.GOOD)
+        turned = [check.push(at, last, value, slot.quality) for check in each]
+        assert guard.take(at) is any(turned)
+        assert [check.truth for check in guarded] == [check.truth for check in each]
+        last = last if value is None else value
+
+
+def test_a_value_near_the_last_costs_nothing_while_all_is_quiet() -> None:
+    class Counted(Noisy):
         pushed = 0
 
-        def push(self, at: int, value: float | None, quality: Quality | None) -> bool:
+        def push(self, at: int, last: float | None, value: float | None, quality: Quality | None) -> bool:
             self.pushed += 1
-            return super().push(at, value, quality)
+            return super().push(at, last, value, quality)
 
-    frame, check = Frame(LIFT, {}), Counted()
+    frame, check = Frame(LIFT, {}), Counted(2.0, 3, 60_000)
     guard, slot = guard_of(frame, "mr.temp"), frame.slot("mr.temp")
+    guard.add(NoValue())
     guard.add(check)
-    for number in range(9):
-        slot.take(number, 20.0, Quality.GOOD)
+    for number, value in enumerate([20.0, 20.0, 21.0, 22.0, 21.0, 21.0, 24.0, 24.0, 25.0]):
+        slot.take(number, value, Quality.GOOD)
         guard.take(number)
-    assert check.pushed == 1
+    assert check.pushed == 2

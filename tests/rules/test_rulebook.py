@@ -78,7 +78,8 @@ def test_own_rules_join_the_shipped_ones(tmp_path: Path) -> None:
     assert rule.origin.endswith("own.yaml:4")
     assert book.rule("elevator.entrapment") is not None
     assert book.time_zone == "Asia/Shanghai"
-    assert book.longest_window == 1800
+    assert book.usual_window <= 7200
+    assert book.patient == {}
     assert check_rules(site, CATALOG) == []
 
 
@@ -184,7 +185,11 @@ def test_the_shipped_packs_are_good_by_themselves() -> None:
     rated = {"current": 100.0, "tank_m3": 40.0, "cell_r": 4.0}
     assets = {name: Asset(name, name, LABEL, rated=rated) for name in CATALOG.classes}
     points = {name: frozenset(item.points) for name, item in CATALOG.classes.items()}
-    assert assign(definitions, assets, points).unused == ()
+    book = assign(definitions, assets, points)
+    assert book.unused == ()
+    # what is looked at for a day is read back for a day, and nothing else
+    assert set(book.patient) == {"water_pump", "access_control", "fire_alarm"}
+    assert book.usual_window == 4500
 
 
 def test_causes_effects_and_steps_are_read(tmp_path: Path) -> None:

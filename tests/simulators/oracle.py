@@ -23,7 +23,7 @@ from rules.engine import Engine
 from rules.linkage.judge import Linkage
 from rules.linkage.matrixfile import shipped_linkage
 from rules.rulebook import PACKS, assign, read_rules
-from simulators.building import Building
+from simulators.building import FINE, Building
 from simulators.scenario import Action
 
 DEMO = Path(__file__).parents[2] / "simulators" / "demo"
@@ -85,11 +85,12 @@ def play(
     point: str = "",
     seed: int = 1,
     part: tuple[float, float] | None = None,
+    fine: float = FINE,
 ) -> list[Raised]:
     """Play a fault with its default params for its whole length; every alarm raised in that time, in order.
 
-    `part`: the seconds of the fault in which somebody looks, so that months are played quickly. A device that is
-    silent tells nothing.
+    `part`: the seconds of the fault in which somebody looks, so that months are played quickly; `fine`: of the seconds
+    between two looks, those that are played and not leapt over. A device that is silent tells nothing.
     """
     building = Building(site, catalog, seed=seed, epoch=EPOCH, quantum=0.5)
     fault = fault_of(building, asset, name)
@@ -108,7 +109,9 @@ def play(
             if first:
                 building.leap(first)
                 now = first
-        building.go(every if now >= 0 else 1.0)
+        if now >= 0 and every > fine:
+            building.leap(every - fine)
+        building.step(min(every, fine) if now >= 0 else 1.0)
         now += every if now >= 0 else 1.0
         at = EPOCH + QUIET + now
         judged = [

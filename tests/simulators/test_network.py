@@ -20,6 +20,8 @@ from tests.simulators.models.power_plant import tower
 from tests.simulators.oracle import EPOCH, fault_of, play
 
 Demo = tuple[Site, Catalog]
+OUTAGE = ("PM-02", "PM-03", "PM-04", "UPS-01", "FA-01", "EL-01", "WP-01", "FW-01", "SP-01", "DR-01", "LT-01")
+"""What a blackout is felt by."""
 
 
 def only(site: Site, *names: str) -> Site:
@@ -177,12 +179,13 @@ def test_a_quiet_day_of_all_boards(whole: Site, demo: Demo, in_range: Check) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("asset", "fault", "beside"),
     [
         ("PM-01", "mains_loss", ("PM-02", "UPS-01", "EL-01")),
-        ("PM-01", "ats_fail_to_transfer", ("PM-02", "PM-03", "UPS-01", "FA-01", "EL-01", "WP-01")),
-        ("GE-01", "generator_fail", ("PM-01", "PM-02", "PM-03", "UPS-01", "FA-01", "EL-01", "WP-01")),
+        ("PM-01", "ats_fail_to_transfer", OUTAGE),
+        ("GE-01", "generator_fail", ("PM-01", *OUTAGE)),
         ("PM-01", "mains_phase_loss", ("PM-02", "EL-01")),
         ("PM-02", "phase_loss", ("EL-01",)),
         ("PM-02", "imbalance", ()),

@@ -26,7 +26,8 @@ gateways: [gw-1]
 """
 ASSETS = """\
 assets:
-  - {id: WP-01, class: water_pump, labels: {zh: 供水泵组, en: Booster}, rated: {pumps: 3, pressure: 0.55, flow: 16}}
+  - {id: WP-01, class: water_pump, labels: {zh: 供水泵组, en: Booster},
+     rated: {pumps: 3, pressure: 0.55, flow: 16, tank_m3: 40}}
   - {id: SP-01, class: water_pump, labels: {zh: 排污泵, en: Sewage pumps}, rated: {pumps: 2, flow: 20, sump_m2: 4}}
   - {id: FW-01, class: water_pump, labels: {zh: 消防泵组, en: Fire water}, rated: {pumps: 2, pressure: 0.9, valves: 4}}
   - {id: WP-02, class: water_pump, labels: {zh: 泵房, en: Room alone}}
@@ -70,7 +71,8 @@ def watch(site: Site, catalog: Catalog, building: Building, until: float, go: Ca
     """Every alarm that the shipped rules raise until `until`; `go` lets time go by and tells by how much."""
     mapped = {key: frozenset(values) for key, values in building.values().items()}
     assets = {key: site.assets[key] for key in mapped}
-    engine = Engine(judging(site, catalog, mapped), assets, catalog)
+    # a leap may be hours long: no reading is from the future here
+    engine = Engine(judging(site, catalog, mapped), assets, catalog, future_ms=round(1e12))
     found: list[Raised] = []
     now = 0.0
     while now < until:
@@ -134,8 +136,7 @@ def test_a_long_fault_raises_what_is_expected(works: tuple[Site, Catalog], fault
         building.leap(dt)
         return dt
 
-    raised = watch(site, catalog, building, FAULTS[fault].lasts, go)
-    check(fault, asset, [item for item in raised if item.rule != "water_pump.no_data"])
+    check(fault, asset, watch(site, catalog, building, FAULTS[fault].lasts, go))
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from tests.simulators.oracle import EPOCH, Raised, play, sample
 
 PANEL = "FA-01"
 FAULTS = repertoire().faults_of("fire_alarm")
+DAY = 86_400.0
 WITH_LIFTS = {name for name in FAULTS if name.startswith("linkage_") or name == "confirmed_fire"}
 """What is played with the lifts and doors that the linkage moves; the others with the panel alone."""
 
@@ -43,7 +44,19 @@ def check(name: str, raised: list[Raised]) -> None:
 @pytest.mark.parametrize("name", sorted(set(FAULTS) - {"dirty_detector", "link_lost"}))
 def test_what_must_be_raised_is_raised(demo: tuple[Site, Catalog], name: str) -> None:
     site, catalog = demo
-    check(name, play(around(site, lifts=name in WITH_LIFTS), catalog, PANEL, name))
+    fine = 0.5 if FAULTS[name].lasts > DAY else 30.0
+    check(name, play(around(site, lifts=name in WITH_LIFTS), catalog, PANEL, name, fine=fine))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_dirty_detector_is_found(demo: tuple[Site, Catalog]) -> None:
+    """Two months of dust: only the days are played in which it must be found."""
+    site, catalog = demo
+    expected = FAULTS["dirty_detector"].expect
+    part = (min(one.first for one in expected) - 90_000.0, max(one.last for one in expected))
+    raised = play(around(site, lifts=False), catalog, PANEL, "dirty_detector", part=part, fine=0.5)
+    check("dirty_detector", raised)
 
 
 @pytest.mark.slow
