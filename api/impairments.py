@@ -33,7 +33,8 @@ Text = Annotated[str, Field(min_length=1, max_length=MAX_NOTE, pattern=r"\S")]
 class ImpairmentRow(Shape):
     """An entry. `state`: open, overdue, restored, closed.
 
-    `suppress`: rules whose alarms it keeps quiet until it expires. `rounds_every` is in minutes, 0 for none; `missed` counts the rounds missed since the last one.
+    `suppress`: rules whose alarms it keeps quiet until it expires. `rounds_every` is in minutes, 0 for none; `missed`
+    counts the rounds missed since the last one.
     """
 
     id: str
