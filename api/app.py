@@ -15,6 +15,7 @@ from api import (
     drills,
     faults,
     gateways,
+    handover,
     health,
     impairments,
     linkage,
@@ -72,7 +73,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     problems.install(app)
     parts = (
         session, assets, readings, wide, performance, alarms, out_of_service, tickets, linkage, drills, impairments,
-        commands, faults, gateways, stream,
+        handover, commands, faults, gateways, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")

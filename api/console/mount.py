@@ -18,6 +18,7 @@ from api.console.door import Door
 from api.console.hardware import hardware_page
 from api.console.linkage import linkage_page
 from api.console.login import login_html
+from api.console.standing import standing_page
 from api.console.texts import say
 from api.console.tickets import tickets_page
 from api.console.visitor import Visitor, chosen_language, visitor_of
@@ -93,6 +94,10 @@ def _pages(deps: Deps) -> None:
     @ui.page("/linkage", response_timeout=PATIENCE_S)
     async def linkage(request: Request, run: Annotated[str, Query(max_length=64)] = "") -> None:
         await linkage_page(_enter(request, deps), run)
+
+    @ui.page("/standing", response_timeout=PATIENCE_S)
+    async def standing(request: Request) -> None:
+        await standing_page(_enter(request, deps))
 
     if deps.hardware is not None:
         control = deps.hardware
