@@ -23,6 +23,8 @@ from api import (
     performance,
     problems,
     readings,
+    rule_trials,
+    samples,
     session,
     simulation,
     stream,
@@ -45,6 +47,7 @@ _TAGS = [
     {"name": "drills", "description": "What is an exercise, and until when. 演习"},
     {"name": "impairments", "description": "What protects and is out of action. 设施停用与巡查"},
     {"name": "commands", "description": "What is set, checked and answered for. 遥控指令"},
+    {"name": "rules", "description": "Texts of rules, and rules on trial. 规则版本与试运行"},
     {"name": "gateways", "description": "The edge, loss accounting, dead letters. 网关与数据完整性"},
     {"name": "simulation", "description": "The hardware, where it is simulated. 模拟设备"},
     {"name": "stream", "description": "Live events. 实时推送"},
@@ -72,8 +75,8 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     parts = (
-        session, assets, readings, wide, performance, alarms, out_of_service, tickets, linkage, drills, impairments,
-        handover, commands, faults, gateways, stream,
+        session, assets, readings, wide, samples, performance, alarms, out_of_service, tickets, linkage, drills,
+        impairments, handover, commands, faults, gateways, rule_trials, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")

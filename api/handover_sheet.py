@@ -33,7 +33,7 @@ WORDS: dict[str, Label] = {
     "none": Label("无", "None"),
     "site": Label("全部设备", "The whole site"),
     "every": Label("每 {n} 分钟巡查，下次 {at}，漏 {missed} 次", "round every {n} min, next at {at}, {missed} missed"),
-    "signed": Label("交班签字 ____________　接班签字 ____________", "Handed over ____________  Taken over ____________"),
+    "signed": Label("交班签字 __________　接班签字 __________", "Handed over __________  Taken over __________"),
 }  # fmt: skip
 _STYLE = """
 body{font:13px/1.45 "Noto Sans CJK SC","Microsoft YaHei",system-ui,sans-serif;color:#111;margin:24px}

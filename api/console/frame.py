@@ -34,6 +34,7 @@ PAGES = (
     ("wall", "/console/"),
     ("alarms", "/console/alarms"),
     ("tickets", "/console/tickets"),
+    ("trials", "/console/rules"),
     ("linkage", "/console/linkage"),
     ("standing", "/console/standing"),
 )

@@ -131,7 +131,7 @@ class StandingPage:
             until = visitor.say("due_until", at=clock(visitor, item.expires_at))
             Text("when", f"{until} · {visitor.say('owner_is', who=item.owner)}")
             Text("when", item.measures)
-            if item.suppress:
+            if item.suppresses and not overdue:
                 Text("when", visitor.say("kept_quiet_rules", rules=", ".join(item.suppress)))
             if round_due:
                 Text("note now", visitor.say("round_due_now", n=item.missed))

@@ -117,3 +117,27 @@ async def test_the_ledger_from_opening_to_signing_off(house: House, client: http
         ("restore", "operator"),
         ("close", "manager"),
     ]
+
+
+async def test_the_list_for_the_next_shift(house: House, client: httpx.AsyncClient) -> None:
+    drill = {"name": "<b>疏散</b>", "reason": "半年一次", "scope": {"site": True}, "until_at": at(house, HOUR)}
+    await post(client, house, "/drills", drill, "manager")
+    for what, hours in (("late", 1), ("good", 48), ("back", 48)):
+        body = {
+            "scope": {"assets": ["EL-01"]}, "what": what, "reason": "r", "owner": "zhao",
+            "expires_at": at(house, hours * HOUR), "rounds_every": 30 if what == "late" else 0,
+        }  # fmt: skip
+        item = (await post(client, house, "/impairments", body, "operator")).json()
+        if what == "back":
+            await post(client, house, f"/impairments/{item['id']}/restore", {}, "operator")
+    house.clock.forward(2 * 3600)
+    found = (await client.get("/api/v1/handover", headers=house.auth("viewer"))).json()
+    assert (found["overdue"], found["rounds_due"]) == (1, 1)
+    assert [row["what"] for row in found["impairments"]] == ["late", "good"]
+    assert [row["what"] for row in found["restored"]] == ["back"]
+    assert len(found["drills"]) == 1
+    for language, word in (("zh", "已超期"), ("en", "OVERDUE")):
+        page = await client.get(f"/api/v1/handover/export.html?language={language}", headers=house.auth("viewer"))
+        assert 'class="late"' in page.text
+        assert word in page.text
+        assert "&lt;b&gt;疏散" in page.text
