@@ -13,10 +13,13 @@ from api import (
     assets,
     commands,
     coverage,
+    drills,
     explain,
     faults,
     gateways,
+    handover,
     health,
+    impairments,
     linkage,
     out_of_service,
     performance,
@@ -43,6 +46,8 @@ _TAGS = [
     {"name": "alarms", "description": "What is wrong, and who knows. 报警与应急"},
     {"name": "tickets", "description": "What has to be done. 工单"},
     {"name": "linkage", "description": "What a fire started, and what did not come. 消防联动核查"},
+    {"name": "drills", "description": "What is an exercise, and until when. 演习"},
+    {"name": "impairments", "description": "What protects and is out of action. 设施停用与巡查"},
     {"name": "commands", "description": "What is set, checked and answered for. 遥控指令"},
     {"name": "rules", "description": "Texts of rules, and rules on trial. 规则版本与试运行"},
     {"name": "gateways", "description": "The edge, loss accounting, dead letters. 网关与数据完整性"},
@@ -73,7 +78,7 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     problems.install(app)
     parts = (
         session, assets, readings, wide, samples, performance, alarms, explain, out_of_service, tickets, linkage,
-        commands, faults, gateways, rule_trials, coverage, stream,
+        drills, impairments, handover, commands, faults, gateways, rule_trials, coverage, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")

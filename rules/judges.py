@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from facility.catalog import Catalog
 from facility.config import Site
@@ -13,20 +13,22 @@ from rules.effects import Judgement
 from rules.engine import Engine
 from rules.linkage.judge import Linkage
 from rules.linkage.run import Run
+from rules.scope import Ground
 
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Each is told everything; what it makes of it is put together in this order."""
+    """Each is told everything; what it makes of it is put together in this order. `ground` follows the fire zones."""
 
     engine: Engine
     linkage: Linkage
     coverage: Coverage
+    ground: Ground = field(default_factory=Ground)
 
     @classmethod
-    def of(cls, engine: Engine, linkage: Linkage, site: Site, catalog: Catalog) -> Judges:
-        """These two, and the coverage of the site."""
-        return cls(engine, linkage, Coverage(site, catalog))
+    def of(cls, engine: Engine, linkage: Linkage, site: Site, catalog: Catalog, ground: Ground) -> Judges:
+        """These, and the coverage of the site."""
+        return cls(engine, linkage, Coverage(site, catalog), ground)
 
     @property
     def apart(self) -> frozenset[Key]:
@@ -41,6 +43,7 @@ class Judges:
 
     def warm(self, sample: Sample) -> None:
         """Take a stored sample as known, before the first tick."""
+        self.ground.take(sample)
         self.engine.warm(sample)
         self.linkage.warm(sample)
         self.coverage.take(sample)
@@ -48,6 +51,7 @@ class Judges:
     def on_sample(self, sample: Sample, *, historical: bool = False) -> list[Judgement]:
         """Take one sample. `historical`: it was replayed, not sent live."""
         self.coverage.take(sample)
+        self.ground.take(sample)
         return [*self.engine.on_sample(sample, historical=historical), *self.linkage.on_sample(sample)]
 
     def on_tick(self, at: int) -> list[Judgement]:

@@ -20,6 +20,7 @@ from api.console.linkage import linkage_page
 from api.console.login import login_html
 from api.console.performance import performance_page
 from api.console.rule_trials import rule_page, trials_page
+from api.console.standing import standing_page
 from api.console.texts import say
 from api.console.tickets import tickets_page
 from api.console.visitor import Visitor, chosen_language, visitor_of
@@ -46,6 +47,7 @@ def mount_console(app: FastAPI, deps: Deps) -> None:
     _forget_earlier()
     _pages(deps)
     _office_pages(deps)
+    _hardware_page(deps)
     ui.run_with(
         app,
         mount_path="/console",
@@ -97,6 +99,17 @@ def _pages(deps: Deps) -> None:
     async def linkage(request: Request, run: Annotated[str, Query(max_length=64)] = "") -> None:
         await linkage_page(_enter(request, deps), run)
 
+    @ui.page("/standing", response_timeout=PATIENCE_S)
+    async def standing(request: Request) -> None:
+        await standing_page(_enter(request, deps))
+
+    @ui.page("/assets/{name}", response_timeout=PATIENCE_S)
+    async def asset(request: Request, name: str, point: Annotated[str, Query(max_length=100)] = "") -> None:
+        await asset_page(_enter(request, deps), name, point)
+
+
+def _hardware_page(deps: Deps) -> None:
+    """The page of the simulated hardware, where there is any."""
     if deps.hardware is not None:
         control = deps.hardware
 
@@ -107,10 +120,6 @@ def _pages(deps: Deps) -> None:
             subject: Annotated[str, Query(max_length=64)] = "",
         ) -> None:
             await hardware_page(_enter(request, deps), control, on, subject)
-
-    @ui.page("/assets/{name}", response_timeout=PATIENCE_S)
-    async def asset(request: Request, name: str, point: Annotated[str, Query(max_length=100)] = "") -> None:
-        await asset_page(_enter(request, deps), name, point)
 
 
 def _office_pages(deps: Deps) -> None:
