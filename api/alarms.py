@@ -242,6 +242,7 @@ def alarm_out(deps: Deps, row: AlarmRow, folded: int = 0) -> AlarmRowOut:
         quiet=row.quiet,
         quiet_zh=quiet.zh if quiet else "",
         quiet_en=quiet.en if quiet else "",
+        drill=row.drill,
         inhibited=row.inhibited,
         guarded=is_guarded(row),
         stale_at=instant_of(row.stale_at),

@@ -12,9 +12,12 @@ from api import (
     alarms,
     assets,
     commands,
+    drills,
     faults,
     gateways,
+    handover,
     health,
+    impairments,
     linkage,
     out_of_service,
     performance,
@@ -41,6 +44,8 @@ _TAGS = [
     {"name": "alarms", "description": "What is wrong, and who knows. 报警与应急"},
     {"name": "tickets", "description": "What has to be done. 工单"},
     {"name": "linkage", "description": "What a fire started, and what did not come. 消防联动核查"},
+    {"name": "drills", "description": "What is an exercise, and until when. 演习"},
+    {"name": "impairments", "description": "What protects and is out of action. 设施停用与巡查"},
     {"name": "commands", "description": "What is set, checked and answered for. 遥控指令"},
     {"name": "rules", "description": "Texts of rules, and rules on trial. 规则版本与试运行"},
     {"name": "gateways", "description": "The edge, loss accounting, dead letters. 网关与数据完整性"},
@@ -70,8 +75,8 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     parts = (
-        session, assets, readings, wide, samples, performance, alarms, out_of_service, tickets, linkage, commands,
-        faults, gateways, rule_trials, stream,
+        session, assets, readings, wide, samples, performance, alarms, out_of_service, tickets, linkage, drills,
+        impairments, handover, commands, faults, gateways, rule_trials, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")

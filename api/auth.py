@@ -45,6 +45,10 @@ class Action(StrEnum):
     COMMAND = "command"
     PERFORMANCE = "performance"
     LINKAGE_NOTE = "linkage.note"
+    DRILL = "drill"
+    IMPAIRMENT = "impairment"
+    IMPAIRMENT_ROUND = "impairment.round"
+    IMPAIRMENT_SIGN = "impairment.sign"
 
 
 _EVERYONE = frozenset(Role)
@@ -66,6 +70,10 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.COMMAND: _ROOM,
     Action.PERFORMANCE: _ROOM,
     Action.LINKAGE_NOTE: _ROOM,
+    Action.DRILL: _OFFICE,
+    Action.IMPAIRMENT: _ROOM,
+    Action.IMPAIRMENT_ROUND: _ROOM | {Role.CREW},
+    Action.IMPAIRMENT_SIGN: _OFFICE,
 }
 """The one table of rights. An action that is not in it is allowed to nobody.
 

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from api.live import LiveCache
 from facility.clock import Clock
+from rules.drills import Drill
+from rules.impairments import Impairment
 from rules.related import FloodRow
 from rules.rows import AlarmRow
 
-Read = Callable[[], Awaitable[tuple[Sequence[AlarmRow], FloodRow | None]]]
-"""Gives the live alarms, and the flood if there is one."""
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What the records say now: live alarms, the flood if there is one, open drills, what is out of action."""
+
+    alarms: Sequence[AlarmRow]
+    flood: FloodRow | None = None
+    drills: Sequence[Drill] = ()
+    impairments: Sequence[Impairment] = ()
+
+
+Read = Callable[[], Awaitable[Glance]]
 
 LONGEST_S = 5.0
 """A board is read anew at least this often when somebody looks, even when nothing was told on the bus."""
@@ -20,11 +33,13 @@ SHORTEST_S = 0.2
 
 
 class Board:
-    """Live alarms, worst first, and the flood that lasts. `read` asks the records; the bus says when that pays."""
+    """Live alarms, worst first, and what all screens show. `read` asks the records; the bus says when that pays."""
 
     def __init__(self, read: Read, live: LiveCache, clock: Clock) -> None:
         self.revision = 0
         self.flood: FloodRow | None = None
+        self.drills: Sequence[Drill] = ()
+        self.impairments: Sequence[Impairment] = ()
         self._read = read
         self._live = live
         self._clock = clock
@@ -54,8 +69,9 @@ class Board:
     async def _refresh(self) -> None:
         self._touched = False
         self._seen = self._live.alarm_changes
-        rows, self.flood = await self._read()
-        fresh = tuple(sorted(rows, key=lambda row: (row.severity, -(row.raised_at or row.opened_at), row.id)))
+        seen = await self._read()
+        self.flood, self.drills, self.impairments = seen.flood, seen.drills, seen.impairments
+        fresh = tuple(sorted(seen.alarms, key=lambda row: (row.severity, -(row.raised_at or row.opened_at), row.id)))
         if fresh != self._rows:
             self._rows = fresh
             self.revision += 1

@@ -11,7 +11,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 
 from api.accounts import Accounts
 from api.auth import Action, User, allowed
-from api.board import Board
+from api.board import Board, Glance
 from api.commander import Commander
 from api.gate import Gate
 from api.live import LiveCache
@@ -28,12 +28,12 @@ from ingest.store import ReadingStore
 from rules import related
 from rules.command_desk import CommandDesk
 from rules.commands import Commands
+from rules.drilling import drills_of
 from rules.effects import Seen
+from rules.impairing import impairments_of
 from rules.notify import Routing
 from rules.performance.reading import Performance
 from rules.records import Records
-from rules.related import FloodRow
-from rules.rows import AlarmRow
 
 COOKIE = "caretaker_session"
 Metrics = Callable[[], Mapping[str, Mapping[str, float]]]
@@ -80,7 +80,7 @@ class Deps:
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.records)
         self.gate = Gate(self.accounts, self.clock)
-        self.board = Board(self._live_alarms, self.live, self.clock)
+        self.board = Board(self._glance, self.live, self.clock)
         self.performance = Performance(self.records, self.clock)
         desk = CommandDesk(self.records, self.site.id)
         self.commands = self._commands(self.site)
@@ -101,10 +101,13 @@ class Deps:
         found = ((key, self.live.reading(asset, key)) for key in points)
         return {key: Seen(reading.value, reading.quality, reading.at) for key, reading in found if reading}
 
-    async def _live_alarms(self) -> tuple[Sequence[AlarmRow], FloodRow | None]:
-        floods = await related.floods(self.records, self.site.id, limit=1)
+    async def _glance(self) -> Glance:
+        records, site = self.records, self.site.id
+        floods = await related.floods(records, site, limit=1)
         flood = floods[0] if floods and floods[0].ended_at is None else None
-        return await self.records.live_alarms(self.site.id), flood
+        drills = (await drills_of(records, site, open_=True)).items
+        impairments = (await impairments_of(records, site, open_=True)).items
+        return Glance(await records.live_alarms(site), flood, drills, impairments)
 
 
 def deps_of_app(app: FastAPI) -> Deps:

@@ -149,6 +149,8 @@ async def _missing(request: Request, error: Exception) -> Response:
         "ticket": Label("工单", "ticket"),
         "command": Label("指令", "command"),
         "run": Label("联动记录", "linkage run"),
+        "drill": Label("演习", "drill"),
+        "impairment": Label("停用记录", "impairment"),
     }.get(error.kind, Label("", error.kind))
     return await _api_error(request, not_found(what, error.id[:64]))
 

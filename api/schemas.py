@@ -188,6 +188,7 @@ class AlarmRowOut(Shape):
     quiet: str = Field(examples=["folded"])
     quiet_zh: str
     quiet_en: str
+    drill: str | None
     inhibited: bool
     guarded: bool
     stale_at: datetime | None

@@ -167,12 +167,14 @@ class RepeatSettings(Strict):
 class AlarmSettings(Strict):
     """How alarms live and are told. Nothing here touches judging, recording or showing, and severity 1 is always told.
 
-    The longest shelving, and after how many hours an alarm that stands is stale; how consequences, floods and alarms
-    that come back are told.
+    The longest shelving, and after how many hours an alarm that stands is stale; the longest drill and impairment; how
+    consequences, floods and alarms that come back are told.
     """
 
     shelve_hours: float = Field(default=8.0, gt=0, le=72)
     stale_hours: float = Field(default=24.0, gt=0, le=8760)
+    drill_hours: float = Field(default=12.0, gt=0, le=24)
+    impairment_days: float = Field(default=30.0, gt=0, le=90)
     folding: FoldingSettings = FoldingSettings()
     flood: FloodSettings = FloodSettings()
     repeat: RepeatSettings = RepeatSettings()

@@ -106,7 +106,8 @@ class AlarmNotice(msgspec.Struct, frozen=True):
     """One alarm transition for the live stream and for outsiders.
 
     `state` and `suppression` are the values of rules.alarm; `event` is what happened; `version` grows by one with
-    each transition of the alarm, so that a late copy can be told from a newer one.
+    each transition of the alarm, so that a late copy can be told from a newer one. `drill`: the drill that it belongs
+    to, empty for a real one.
     """
 
     id: str
@@ -121,6 +122,7 @@ class AlarmNotice(msgspec.Struct, frozen=True):
     version: int
     zh: str
     en: str
+    drill: str = ""
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -71,3 +71,17 @@ TICKET_STATES: Mapping[str, Label] = {
     "closed": Label("已关闭", "Closed"),
     "cancelled": Label("已取消", "Cancelled"),
 }
+
+DRILL_STATES: Mapping[str, Label] = {
+    "planned": Label("计划中", "Planned"),
+    "running": Label("进行中", "Running"),
+    "ended": Label("已结束", "Ended"),
+    "cancelled": Label("已取消", "Cancelled"),
+}
+
+IMPAIRMENT_STATES: Mapping[str, Label] = {
+    "open": Label("停用中", "Out of action"),
+    "overdue": Label("已超期", "OVERDUE"),
+    "restored": Label("已恢复，待签认", "Restored, to be signed off"),
+    "closed": Label("已关闭", "Closed"),
+}

@@ -20,14 +20,16 @@ from rules import removal as out
 from rules import schema
 from rules.alarm import SUPPRESSION, Event
 from rules.effects import Look, blind
+from rules.informing import informed
 from rules.notify import Routing, is_guarded
 from rules.records import Records, new_id
 from rules.removal import Removal
 from rules.rows import AlarmRow, NotFoundError, RemovalRow, TicketRow, alarm_row, ticket_row, values
+from rules.scoped import is_impairment
 from rules.shadow import refuse_shadow
 from rules.tickets import TicketEvent
 from rules.tickets import step as ticket_step
-from rules.transactions import MAX_NOTE, ConflictError, audit, check_note, retried
+from rules.transactions import MAX_NOTE, ConflictError, acted, audit, check_note
 from rules.transitions import SYSTEM, Act, Changes, move, ticket_entry
 from rules.writing import write
 
@@ -153,9 +155,7 @@ class Commands:
         return Changes(self._routing, at, new_id, look=self._look)
 
     async def _done(self, attempt: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        done = await retried(self._records, attempt)
-        self._records.outbox_changed.set()
-        return done
+        return await acted(self._records, attempt)
 
     async def _alarm(self, alarm_id: str, event: Event, act: Act, *, removal: Removal | None = None) -> AlarmRow:
         check_note(act.note)
@@ -169,12 +169,13 @@ class Commands:
                 raise NotFoundError("alarm", alarm_id)
             before = alarm_row(found)
             changes = self._changes(act.at)
+            changes.routing = await informed(connection, self._routing, act.at)
             done = act
             _check_quiet(before, event, removal)
             if removal and (before.suppression, event) in SUPPRESSION:
                 begun = await out.begin(connection, changes, before.asset, removal, act, alarm_id=alarm_id)
                 done = replace(done, removal=begun.id)
-            if event is Event.RETURN and before.removal_id:
+            if event is Event.RETURN and before.removal_id and not is_impairment(before.removal_id):
                 ending = await out.one(connection, self._routing.site, before.removal_id)
                 if ending.alarm_id is None:
                     raise TransitionError("alarm", "out_of_service with its asset", event)
@@ -186,12 +187,10 @@ class Commands:
             return changes.moved[alarm_id]
 
         try:
-            row = await retried(self._records, attempt)
+            return await acted(self._records, attempt)
         except IntegrityError as error:
             # a newer occurrence of the same alarm is live: this one is over, whatever is wanted of it
             raise TransitionError("alarm", "over", event) from error
-        self._records.outbox_changed.set()
-        return row
 
 
 def _check_quiet(row: AlarmRow, event: Event, removal: Removal | None) -> None:

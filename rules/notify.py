@@ -20,7 +20,10 @@ from facility.wire import AlarmNotice
 from facility.words import SEVERITIES
 from rules.alarm import Suppression
 from rules.chatter import RETELL_MS
+from rules.drills import Drill
+from rules.impairments import Impairment
 from rules.rows import AlarmRow
+from rules.scope import Ground
 
 ROUTED = "routed"
 REASONS: Mapping[str, Label] = {
@@ -44,6 +47,11 @@ REASONS: Mapping[str, Label] = {
     ),
     "stale": Label("长时间未恢复", "it has stood for too long"),
     "steady": Label("不再频繁报警", "it no longer chatters"),
+    "drill": Label("演习：已按演习通知", "a drill: told as such"),
+    "drill_nobody": Label("演习：没有匹配的通知路线", "a drill: no route matches"),
+    "drill_over": Label(
+        "演习已结束或超出演习范围，按真实报警处理", "no drill any more, or outside its scope: it is real"
+    ),
     "orphaned": Label(
         "规则或设备已从配置中删除，报警保留可见", "its rule or asset is no longer configured; it stays visible"
     ),
@@ -61,6 +69,9 @@ _EVENT = {
     "escalate": Label("持续未消除，已升级", "stands for long, now more severe"),
 }
 
+DRILL = Label("【演习】", "[DRILL] ")
+"""What every message of a drill begins with."""
+
 
 class Words(msgspec.Struct, frozen=True):
     """The texts of a message in one language."""
@@ -75,6 +86,7 @@ class Message(msgspec.Struct, frozen=True):
 
     `key` is the idempotency key: a receiver that has seen it has seen this message. `at` is the instant of the
     transition, `since` the reading that made the condition turn, `facts` what the rule saw; instants are ms UTC.
+    `drill`: it is no real alarm but belongs to this drill.
     """
 
     key: str
@@ -97,13 +109,16 @@ class Message(msgspec.Struct, frozen=True):
     zh: Words
     en: Words
     url: str
+    drill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
     """What the life of alarms needs of a site: channel id -> language, routes, asset labels, the console's address.
 
-    `shelve_ms` is the longest shelving; an alarm that stands for `stale_ms` is stale.
+    `shelve_ms` is the longest shelving; an alarm that stands for `stale_ms` is stale; `drill_ms` and `impaired_ms` are
+    the longest drill and impairment. `ground` knows what is where; `drills` and `impairments` are those of the present
+    transaction.
     """
 
     site: str
@@ -113,6 +128,12 @@ class Routing:
     url: str = ""
     shelve_ms: int = 8 * 3_600_000
     stale_ms: int = 24 * 3_600_000
+    drill_ms: int = 12 * 3_600_000
+    impaired_ms: int = 30 * 86_400_000
+    ground: Ground = field(default_factory=Ground)
+    time_zone: str = "UTC"
+    drills: Mapping[str, Drill] = field(default_factory=dict)
+    impairments: Sequence[Impairment] = ()
 
     @classmethod
     def of(cls, site: Site, *, url: str = "") -> Routing:
@@ -128,6 +149,10 @@ class Routing:
             url.rstrip("/"),
             round(site.settings.alarms.shelve_hours * 3_600_000),
             round(site.settings.alarms.stale_hours * 3_600_000),
+            round(site.settings.alarms.drill_hours * 3_600_000),
+            round(site.settings.alarms.impairment_days * 86_400_000),
+            Ground(site.assets, site.locations),
+            site.time_zone,
         )
 
 
@@ -150,7 +175,7 @@ def decide(row: AlarmRow, event: str, routing: Routing, *, at: int, historical: 
     reason = reason or restrained(row, event, at)
     if reason:
         return Decision((), reason)
-    return targets(row, event, routing)
+    return drilled(row, event, routing) if row.drill else targets(row, event, routing)
 
 
 def due(event: str) -> str:
@@ -196,6 +221,17 @@ def targets(row: AlarmRow, event: str, routing: Routing) -> Decision:
         return Decision(tuple(routing.channels), ROUTED)
     chosen = channels_for(routing, row.severity, row.asset_class, event)
     return Decision(chosen, ROUTED if chosen else "no_route")
+
+
+def drilled(row: AlarmRow, event: str, routing: Routing) -> Decision:
+    """The channels named for its drill, else those of the ordinary routes; never everybody for an emergency."""
+    drill = routing.drills.get(row.drill or "")
+    named = drill.channels if drill else ()
+    if named and event not in ("raise", "clear"):
+        return Decision((), "quiet_event")
+    chosen = tuple(name for name in named if name in routing.channels)
+    chosen = chosen or channels_for(routing, row.severity, row.asset_class, event)
+    return Decision(chosen, "drill" if chosen else "drill_nobody")
 
 
 def channels_for(routing: Routing, severity: int, asset_class: str, event: str = "raise") -> tuple[str, ...]:
@@ -252,6 +288,7 @@ def message(row: AlarmRow, event: str, channel: str, routing: Routing, moment: M
         zh=zh,
         en=en,
         url=f"{routing.url}/alarms/{row.id}" if routing.url else "",
+        drill=row.drill,
     )
 
 
@@ -263,6 +300,9 @@ def _words(row: AlarmRow, event: str, asset: Label, language: str) -> Words:
         text = f"【{severity}】{name}：{title}（{_EVENT[event].zh}）"
     else:
         text = f"[{severity}] {name}: {title} ({_EVENT[event].en})"
+    if row.drill:
+        mark = DRILL.to(language)
+        title, text = mark + title, mark + text
     return Words(title, text, row.guidance.to(language))
 
 
@@ -281,6 +321,7 @@ def notice(row: AlarmRow, event: str, at: int) -> AlarmNotice:
         version=row.version,
         zh=row.title_zh,
         en=row.title_en,
+        drill=row.drill or "",
     )
 
 

@@ -25,6 +25,7 @@ from rules import schema, schema_life
 from rules.alarm import ACTIVE, OWED, State, Suppression
 from rules.database import new_engine, upgrade
 from rules.effects import Judgement
+from rules.informing import informed
 from rules.notify import Routing
 from rules.rows import (
     AlarmRow,
@@ -160,6 +161,7 @@ class Records:
             if keys:
                 changes.habits = await habits(connection, routing.site, keys)
                 changes.removals = await removals(connection, routing.site)
+                changes.routing = await informed(connection, routing, at)
             for name, judgement in zip(identities, judgements, strict=True):
                 if name in seen:
                     changes.duplicates += 1
@@ -341,7 +343,8 @@ async def _counts(connection: AsyncConnection) -> Counts:
         query = select(*columns, func.count()).where(where).group_by(*columns)
         return [tuple(found) for found in await connection.execute(query)]
 
-    live = await grouped(alarms.c.severity, alarms.c.state, alarms.c.suppression, where=alarms.c.live.is_(True))
+    real = alarms.c.live.is_(True) & alarms.c.drill.is_(None)
+    live = await grouped(alarms.c.severity, alarms.c.state, alarms.c.suppression, where=real)
     opened = await grouped(alarms.c.asset_class, alarms.c.raises)
     work = dict(await grouped(tickets.c.state))
     queue = {(kind, state): number for kind, state, number in await grouped(outbox.c.kind, outbox.c.state)}

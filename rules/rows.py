@@ -20,7 +20,6 @@ class Columns(Protocol):
 
     def __getitem__(self, key: str, /) -> Any:
         """The value of a column."""
-        ...
 
 
 class NotFoundError(CaretakerError):
@@ -50,7 +49,7 @@ class AlarmRow:
     `told`: people were told of the present raise, or nobody is to be told; `told_at`: when they last were.
     `inhibited`: the plant's own logic wants it quiet. `chattering_since`, `stale_at`: it comes and goes, or was found
     to stand for too long. `removal_id`: what took it out of service. `version` grows with each transition.
-    `quiet`: why this raise is not told on its own, for now until `tell_at` if that is set; `cause_id` is its cause.
+    `quiet`: why it is not told on its own, for now until `tell_at` if set; `cause_id` is its cause; `drill` its drill.
     """
 
     id: str
@@ -93,6 +92,7 @@ class AlarmRow:
     quiet: str = ""
     tell_at: int | None = None
     cause_id: str | None = None
+    drill: str | None = None
 
     @property
     def alarm(self) -> Alarm:
@@ -268,8 +268,8 @@ class CommandRow:
     @property
     def shown(self) -> str:
         """The one word that a person sees: what the gateway said last, else where the desk stands."""
-        told = self.state in (CommandState.SENT, CommandState.ENDED)
-        return self.last_step if told and self.last_step else self.state.value
+        told = self.last_step if self.state in (CommandState.SENT, CommandState.ENDED) else ""
+        return told or self.state.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

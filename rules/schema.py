@@ -77,6 +77,7 @@ alarms = Table(
     Column("quiet", String(16), nullable=False, server_default=""),
     Column("tell_at", BigInteger),
     Column("cause_id", String(32)),
+    Column("drill", String(32)),
 )
 Index(
     "alarms_one_live",
@@ -295,5 +296,5 @@ command_steps = Table(
     UniqueConstraint("command_id", "step", "at", name="command_steps_once"),
 )
 
-APPEND_ONLY = ("journal", "ticket_journal", "audit", "command_steps")
+APPEND_ONLY = ("journal", "ticket_journal", "audit", "command_steps", "drill_journal", "impairment_journal")
 """Tables whose rows nobody may change or delete."""

@@ -90,9 +90,10 @@ class Rules:
         """Put the parts together; nothing starts before `run`."""
         ahead = round(self.site.settings.future_limit * 1000)
         self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
-        self.linkage = Linkage(self.site.id, self.rulebook.linkage, self.site.assets, self.catalog)
-        self.judges = Judges(self.engine, self.linkage)
         self.routing = Routing.of(self.site)
+        site, ground = self.site, self.routing.ground
+        self.linkage = Linkage(site.id, self.rulebook.linkage, site.assets, self.catalog, ground.mode)
+        self.judges = Judges(self.engine, self.linkage, ground)
         self.sifter = Sifter.of(self.site, self.rulebook, self.routing, self.engine.seen)
         self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
         self.counts: Counter[str] = Counter()

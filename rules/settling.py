@@ -17,6 +17,7 @@ from rules.alarm import ACTIVE, State, Suppression
 from rules.effects import blind
 from rules.escalation import severity_at
 from rules.flood import Due, Flood, due, rebuilt, summed_up
+from rules.informing import informed
 from rules.notify import ROUTED, Routing
 from rules.records import Records, new_id
 from rules.repeat import HOUR, remembered
@@ -85,6 +86,7 @@ async def _announce(records: Records, routing: Routing, at: int, query: Select[A
         return 0
     changes = Changes(routing, at, new_id, look=sifter.look if sifter else blind)
     async with records.writing() as connection:
+        changes.routing = await informed(connection, routing, at)
         changes.sift = await begin_sift(connection, routing.site, sifter)
         for found in (await connection.execute(query.order_by(alarms.c.id).with_for_update())).mappings():
             announce(changes, alarm_row(found))
@@ -109,6 +111,7 @@ async def escalate_standing(records: Records, sifter: Sifter, at: int) -> int:
         return 0
     changes = Changes(sifter.routing, at, new_id, look=sifter.look)
     async with records.writing() as connection:
+        changes.routing = await informed(connection, sifter.routing, at)
         changes.sift = await begin_sift(connection, sifter.routing.site, sifter)
         for found in (await connection.execute(query.order_by(alarms.c.id).with_for_update())).mappings():
             row = alarm_row(found)

@@ -33,7 +33,7 @@ from rules.rule import Escalation, Severity
 SETTLING, FOLDED, REPEAT, FLOOD = "settling", "folded", "repeat", "flood"
 QUIET = (SETTLING, FOLDED, REPEAT, FLOOD)
 """Why an alarm is not told on its own; the texts are in rules.notify.REASONS."""
-NOBODY = frozenset({"no_route", "no_channel"})
+NOBODY = frozenset({"no_route", "no_channel", "drill_nobody"})
 """Reasons that say that there is nobody to tell."""
 COUNTED = frozenset({ROUTED, FLOOD, *NOBODY})
 """Reasons with which an alarm counts towards a flood: each is one more thing to look at."""

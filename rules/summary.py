@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from facility.points import Label
 from facility.words import SEVERITIES
 from rules.flood import Due
-from rules.notify import Message, Routing, Words, channels_for
+from rules.notify import Routing, Words, channels_for
+from rules.plain import Telling, outbox_rows
 
 TOP = 3
 """Places named in a summary."""
@@ -29,7 +28,6 @@ _GUIDANCE = Label(
     "See to the emergencies first, then look at the alarm list grouped by place or cause; as long as this lasts, "
     "maintenance alarms and advice are told in summaries only.",
 )
-_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,54 +71,23 @@ def rows_of(summary: Summary, routing: Routing) -> list[dict[str, Any]]:
     """The outbox rows: one for each channel that any of the alarms would have gone to."""
     kinds = {(item.severity, item.asset_class) for item in (*summary.untold, *summary.alarms)}
     wanted = {name for severity, kind in kinds for name in channels_for(routing, severity, kind)}
-    return [_row(summary, routing, name) for name in routing.channels if name in wanted]
+    return outbox_rows(_telling(summary, routing), routing, [name for name in routing.channels if name in wanted])
 
 
-def _row(summary: Summary, routing: Routing, channel: str) -> dict[str, Any]:
+def _telling(summary: Summary, routing: Routing) -> Telling:
     zh, en = (
         Words(_TITLE[summary.what].to(language), text_of(summary, routing, language), _GUIDANCE.to(language))
         for language in ("zh", "en")
     )
-    words = zh if routing.channels[channel] == "zh" else en
-    worst = min((item.severity for item in summary.alarms), default=4)
-    key = f"{routing.site}:{RULE}:{summary.began}:{summary.what.value}:{summary.at}:{channel}"
-    message = Message(
-        key=key,
-        site=routing.site,
-        event=f"flood_{summary.what.value}",
-        alarm="",
-        ticket=None,
+    return Telling(
         rule=RULE,
-        asset="",
-        asset_class="",
-        severity=worst,
-        raises="nothing",
-        state="",
+        event=f"flood_{summary.what.value}",
+        key=f"{RULE}:{summary.began}:{summary.what.value}:{summary.at}",
         at=summary.at,
         since=summary.began,
-        facts={"alarms": len(summary.alarms), "untold": sum(item.untold for item in summary.alarms)},
-        title=words.title,
-        text=words.text,
-        guidance=words.guidance,
+        severity=min((item.severity for item in summary.alarms), default=4),
         zh=zh,
         en=en,
-        url=f"{routing.url}/console/alarms" if routing.url else "",
+        path="/console/alarms",
+        facts={"alarms": len(summary.alarms), "untold": sum(item.untold for item in summary.alarms)},
     )
-    return {
-        "site": routing.site,
-        "kind": "message",
-        "channel": channel,
-        "alarm_id": None,
-        "ticket_id": None,
-        "priority": worst,
-        "payload": _encoder.encode(message).decode(),
-        "key": key,
-        "state": "pending",
-        "due_at": summary.at,
-        "attempts": 0,
-        "lease_until": 0,
-        "lease_owner": "",
-        "error": "",
-        "created_at": summary.at,
-        "sent_at": None,
-    }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules import schema
+from rules import drilling, impairing, schema
 from rules.alarm import ACTIVE, Event, Suppression
 from rules.chatter import Habit
 from rules.effects import Look, blind
@@ -24,11 +24,16 @@ MANY = 500
 
 @dataclass(frozen=True, slots=True)
 class Tended:
-    """What a round has done: shelvings that ended, alarms found stale, alarms that chatter no more."""
+    """What a round has done: shelvings that ended, alarms found stale, that chatter no more, that were a drill.
+
+    `impairments`: entries of the ledger that something became due of.
+    """
 
     unshelved: int = 0
     stale: int = 0
     steady: int = 0
+    real: int = 0
+    impairments: int = 0
 
 
 async def tend(records: Records, routing: Routing, at: int, look: Look = blind) -> Tended:
@@ -37,6 +42,8 @@ async def tend(records: Records, routing: Routing, at: int, look: Look = blind) 
         await expire(records, routing, at, look),
         await _stale(records, routing, at, look),
         await _steady(records, routing, at, look),
+        await drilling.tick(records, routing, at, look),
+        await impairing.tick(records, routing, at, look),
     )
 
 

@@ -34,6 +34,13 @@ async def retried(records: Records, attempt: Callable[[AsyncConnection], Awaitab
     raise StoreError("records", "somebody else keeps changing the same row")
 
 
+async def acted(records: Records, attempt: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """`retried`, and the outbox is woken for what the act has to tell."""
+    done = await retried(records, attempt)
+    records.outbox_changed.set()
+    return done
+
+
 def check_note(note: str) -> None:
     """ValueError for a note that is too long."""
     if len(note) > MAX_NOTE:

@@ -20,6 +20,7 @@ from rules.effects import Judgement, Look, Seen, blind
 from rules.notify import Decision, Moment, Routing, decide, is_guarded, message, notice, ticket_priority, wants_ticket
 from rules.opening import CHATTER_GUIDANCE, CHATTER_PRIORITY, CHATTERING, new_alarm, new_ticket
 from rules.rows import AlarmRow, RemovalRow, TicketRow
+from rules.scoped import impaired, rehearsed
 from rules.sift import FOLDED, NOBODY, Sift
 
 ENGINE = "engine"
@@ -70,14 +71,14 @@ class Changes:
             self.opened[row.id] = row
         else:
             self.moved[row.id] = row
-        if self.sift:
+        if self.sift and not row.drill:  # a drill is no cause of anything real
             self.sift.note(row)
 
     def sifted(
         self, row: AlarmRow, decision: Decision, *, settled: bool = False, again: bool = False
     ) -> tuple[AlarmRow, Decision]:
         """The alarm and who is told of it now, as `Sift.decide`."""
-        if self.sift is None:
+        if self.sift is None or row.drill:
             return replace(row, quiet="", tell_at=None, cause_id=None), decision
         return self.sift.decide(row, decision, self.at, settled=settled, again=again)
 
@@ -128,7 +129,7 @@ def judge(changes: Changes, live: MutableMapping[Key, AlarmRow], judgement: Judg
     after = move(changes, row, event, Act(at=judgement.at, judgement=judgement))
     if after is row:
         changes.unchanged += 1
-    elif not judgement.historical:
+    elif not (judgement.historical or after.drill):
         after = _behave(changes, key, after, judgement)
     if after.live:
         live[key] = after
@@ -155,6 +156,7 @@ def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
         if said:
             extra["rule_version"] = said.rule.version
             extra["severity"] = int(said.rule.severity)  # it may have escalated when it was raised before
+        extra["drill"] = rehearsed(changes.routing, row, moment.facts, act.at)
     elif event is Event.ACKNOWLEDGE:
         extra = {"acknowledged_by": act.actor}
     elif event in (Event.REMOVE, Event.RETURN):
@@ -276,8 +278,9 @@ def _open(changes: Changes, judgement: Judgement) -> AlarmRow:
     row = new_alarm(judgement, id_, site=changes.routing.site, at=changes.at, chattering_since=since)
     changes.opened[row.id] = row
     removal = changes.removals.get(row.asset)
-    if removal and (removal.life_safety or not is_guarded(row)):
-        row = move(changes, row, Event.REMOVE, Act(at=judgement.at, actor=SYSTEM, removal=removal.id))
+    covered = removal.id if removal and (removal.life_safety or not is_guarded(row)) else None
+    if out := covered or impaired(changes.routing, row, judgement.facts):
+        row = move(changes, row, Event.REMOVE, Act(at=judgement.at, actor=SYSTEM, removal=out))
     return row
 
 
@@ -306,8 +309,8 @@ def _told(row: AlarmRow, decision: Decision, at: int) -> AlarmRow:
 
 
 def _with_ticket(changes: Changes, row: AlarmRow, moment: Moment, *, historical: bool = False) -> AlarmRow:
-    """The alarm with the one ticket that it opens, unless it has one, wants none, or is suppressed."""
-    if not wants_ticket(row) or row.suppression is not Suppression.NONE:
+    """The alarm with the one ticket that it opens, unless it has one, wants none, is suppressed, or a drill."""
+    if not wants_ticket(row) or row.drill or row.suppression is not Suppression.NONE:
         return row
     priority = ticket_priority(row)
     ticket = _new_ticket(changes, row, (row.title, row.guidance), priority=priority, alarm_id=row.id)

@@ -62,7 +62,8 @@ async def begin_sift(connection: AsyncConnection, site: str, sifter: Sifter | No
     if not rules:
         return sifter.begin()
     table = schema.alarms
-    query = select(table).where(table.c.site == site, table.c.live.is_(True), table.c.rule.in_(rules))
+    real = table.c.live.is_(True) & table.c.drill.is_(None)
+    query = select(table).where(table.c.site == site, real, table.c.rule.in_(rules))
     return sifter.begin(alarm_row(found) for found in (await connection.execute(query)).mappings())
 
 

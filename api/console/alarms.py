@@ -92,6 +92,7 @@ class Card:
         looks = [f"alarm{row.severity}", "owed" if alarm.is_owed else "", "" if alarm.is_active else "over"]
         looks.append("loud" if is_loud(row) else "quiet" if row.suppression != "none" else "")
         looks.append("beneath" if beneath else "")
+        looks.append("drill" if row.drill else "")
         self.element.classes(replace=f"card {' '.join(looks)} {'here' if self._here else ''}")
         self.element.clear()
         asset = visitor.deps.site.assets.get(row.asset)
@@ -172,7 +173,7 @@ class AlarmsPage:
             look.show("here" if key == self._only else "none" if not number and key != "all_alarms" else "")
         rows = tuple(filter(FILTERS[self._only], rows))
         # what is kept quiet comes last, except where nobody may be in doubt about it
-        rows = tuple(sorted(rows, key=lambda row: 0 if is_loud(row) else 1 + (row.suppression != "none")))
+        rows = tuple(sorted(rows, key=_apart))
         beneath = followers(rows)
         items = self._grouped(rows) if self._by else self._listed(rows, beneath)
         shown = [item for number, item in enumerate(items) if number < SHOWN or self._is_open(item)]
@@ -252,6 +253,13 @@ class AlarmsPage:
     def _show_detail(self, row: AlarmRow | None) -> None:
         if self.detail.wants(row) and (self._drawing is None or self._drawing.done()):
             self._drawing = asyncio.create_task(self.detail.draw(row), name="console alarm")
+
+
+def _apart(row: AlarmRow) -> int:
+    """What must not be overlooked first, then what is real, what is quiet, and what is an exercise last."""
+    if row.drill:
+        return 3
+    return 0 if is_loud(row) else 1 + (row.suppression != "none")
 
 
 async def alarms_page(visitor: Visitor, wanted: str) -> None:

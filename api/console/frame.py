@@ -15,6 +15,7 @@ from html import escape
 from nicegui import ui
 
 from api.console.marks import Look, Text, box, link, severity_mark
+from api.console.standing_words import drill_words, impaired_words
 from api.console.visitor import Visitor
 from api.live import Gateway
 from facility.errors import StoreError
@@ -35,6 +36,7 @@ PAGES = (
     ("tickets", "/console/tickets"),
     ("trials", "/console/rules"),
     ("linkage", "/console/linkage"),
+    ("standing", "/console/standing"),
 )
 
 HARDWARE = ("hardware", "/console/hardware")
@@ -70,6 +72,8 @@ class Frame:
         self._broker = Text("banner")
         self._records = Text("banner")
         self._flood = Text("banner flood")
+        self._drill = Text("banner drill")
+        self._impaired = Text("banner impaired")
         self._body = Look(ui.query("body").element, "reading")
 
     async def start(self, tick: Tick) -> None:
@@ -143,9 +147,7 @@ class Frame:
 
     def _show_counts(self) -> None:
         for severity, (look, number) in self._counts.items():
-            counted = [
-                row for row in self.alarms or () if row.severity == severity and row.suppression is Suppression.NONE
-            ]
+            counted = [row for row in self.alarms or () if row.severity == severity and is_counted(row)]
             owed = any(row.alarm.is_owed for row in counted)
             number.show("…" if self.alarms is None else str(len(counted)))
             look.show("some owed" if owed else "some" if counted else "none")
@@ -169,18 +171,26 @@ class Frame:
         self._body.show("reading" if live else "reading dead")
         flood = flood_words(visitor)
         self._flood.show(flood, "shown" if flood else "")
+        drill, impaired = drill_words(visitor), impaired_words(visitor)
+        self._drill.show(drill, "shown" if drill else "")
+        self._impaired.show(impaired, "shown" if impaired else "")
 
     def _sound(self) -> None:
         """Tell the browser which loud alarms nobody has acknowledged: it beeps until that changes or it is muted."""
         owed = {
             f"{row.id}.{row.raise_count}": row.severity
             for row in self.alarms or ()
-            if row.severity <= LOUD and row.alarm.is_owed and row.suppression is Suppression.NONE
+            if row.severity <= LOUD and row.alarm.is_owed and is_counted(row)
         }
         told = json.dumps(owed)
         if told != self._told:
             self._told = told
             ui.run_javascript(f"caretaker.owed({told})")
+
+
+def is_counted(row: AlarmRow) -> bool:
+    """Whether an alarm counts at the top of every screen, and sounds: it is neither suppressed nor a drill."""
+    return row.suppression is Suppression.NONE and row.drill is None
 
 
 def flood_words(visitor: Visitor) -> str:

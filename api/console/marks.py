@@ -71,7 +71,9 @@ def severity_mark(severity: int, language: str, *, word: bool = True) -> Element
 
 
 def marks(row: AlarmRow, language: str) -> None:
-    """What an alarm is beside its state: stale, chattering."""
+    """What an alarm is beside its state: part of a drill, stale, chattering."""
+    if row.drill:
+        Text("mark drill", say("drill_alarm", language))
     for key, since in (("stale", row.stale_at), ("chattering", row.chattering_since)):
         if since is not None:
             Text(f"mark {key}", ALARM_MARKS[key].to(language))

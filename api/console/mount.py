@@ -19,6 +19,7 @@ from api.console.hardware import hardware_page
 from api.console.linkage import linkage_page
 from api.console.login import login_html
 from api.console.rule_trials import rule_page, trials_page
+from api.console.standing import standing_page
 from api.console.texts import say
 from api.console.tickets import tickets_page
 from api.console.visitor import Visitor, chosen_language, visitor_of
@@ -44,6 +45,7 @@ def mount_console(app: FastAPI, deps: Deps) -> None:
     app.add_middleware(Door, deps=deps)
     _forget_earlier()
     _pages(deps)
+    _hardware_page(deps)
     ui.run_with(
         app,
         mount_path="/console",
@@ -103,6 +105,17 @@ def _pages(deps: Deps) -> None:
     async def linkage(request: Request, run: Annotated[str, Query(max_length=64)] = "") -> None:
         await linkage_page(_enter(request, deps), run)
 
+    @ui.page("/standing", response_timeout=PATIENCE_S)
+    async def standing(request: Request) -> None:
+        await standing_page(_enter(request, deps))
+
+    @ui.page("/assets/{name}", response_timeout=PATIENCE_S)
+    async def asset(request: Request, name: str, point: Annotated[str, Query(max_length=100)] = "") -> None:
+        await asset_page(_enter(request, deps), name, point)
+
+
+def _hardware_page(deps: Deps) -> None:
+    """The page of the simulated hardware, where there is any."""
     if deps.hardware is not None:
         control = deps.hardware
 
@@ -113,10 +126,6 @@ def _pages(deps: Deps) -> None:
             subject: Annotated[str, Query(max_length=64)] = "",
         ) -> None:
             await hardware_page(_enter(request, deps), control, on, subject)
-
-    @ui.page("/assets/{name}", response_timeout=PATIENCE_S)
-    async def asset(request: Request, name: str, point: Annotated[str, Query(max_length=100)] = "") -> None:
-        await asset_page(_enter(request, deps), name, point)
 
 
 def _enter(request: Request, deps: Deps) -> Visitor:

@@ -19,7 +19,7 @@ from api.session import LANGUAGE_COOKIE
 from facility.clock import from_ms
 from facility.errors import StoreError, TransitionError
 from facility.points import Label
-from facility.words import ALARM_STATES, COMMAND_STATES, TICKET_STATES
+from facility.words import ALARM_STATES, COMMAND_STATES, DRILL_STATES, IMPAIRMENT_STATES, TICKET_STATES
 from rules.rows import NotFoundError
 
 Mood = Literal["positive", "negative", "warning"]
@@ -75,7 +75,7 @@ class Visitor:
                 return False
             await do(user)
         except TransitionError as error:
-            tables = (ALARM_STATES, TICKET_STATES, COMMAND_STATES)
+            tables = (ALARM_STATES, TICKET_STATES, COMMAND_STATES, DRILL_STATES, IMPAIRMENT_STATES)
             label = next((table[error.state] for table in tables if error.state in table), None)
             self.tell(self.say("quicker", state=self.to(label) if label else error.state), "warning")
             return False

@@ -70,7 +70,7 @@ class Tile:
         """Show values and the worst alarm (`alarms` are this asset's, worst first)."""
         known = [reading for cell in self._cells if (reading := cell.refresh())]
         words, dead = self._condition(known)
-        free = [row for row in alarms if row.suppression is Suppression.NONE]
+        free = [row for row in alarms if row.suppression is Suppression.NONE and not row.drill]
         looks = [f"alarm{free[0].severity}"] if free else []
         looks += ["owed"] if any(row.alarm.is_owed for row in free) else []
         looks += ["dead"] if dead else []

@@ -38,18 +38,32 @@ BLIND_MS = 60_000
 """How long a feedback has to be bad outside a run."""
 
 Key = tuple[str, int, str]
+Mode = Callable[[str, int, int], str]
+"""(panel, zone, instant) -> how a fire there is to be taken: real or drill."""
+
+
+def always_real(_panel: str, _zone: int, _at: int) -> str:
+    """The Mode of somebody who knows of no drill."""
+    return "real"
 
 
 class Linkage:
-    """Every panel of a site that has a matrix."""
+    """Every panel of a site that has a matrix; `mode` says which runs are drills."""
 
-    def __init__(self, site: str, matrices: Iterable[Matrix], assets: Mapping[str, Asset], catalog: Catalog) -> None:
+    def __init__(
+        self,
+        site: str,
+        matrices: Iterable[Matrix],
+        assets: Mapping[str, Asset],
+        catalog: Catalog,
+        mode: Mode = always_real,
+    ) -> None:
         self._site = site
         self._ticked = 0
         found = tuple(matrices)
         names = [name for matrix in found for name in _assets(matrix)]
         self._watched = watched(names, assets, catalog)
-        self._panels = [_Panel(site, matrix, self._watched) for matrix in found]
+        self._panels = [_Panel(site, matrix, self._watched, mode) for matrix in found]
         self.keys = frozenset((rule.id, rule.index, matrix.panel) for matrix in found for rule in rules_of([matrix]))
 
     @property
@@ -119,7 +133,8 @@ class Linkage:
 class _Panel:
     """One matrix with its runs: those that are judged, and those whose fire has not been reset."""
 
-    def __init__(self, site: str, matrix: Matrix, watches: Mapping[str, Watched]) -> None:
+    def __init__(self, site: str, matrix: Matrix, watches: Mapping[str, Watched], mode: Mode) -> None:
+        self._mode = mode
         self.matrix = matrix
         self.runs: dict[str, Run] = {}
         self.dirty: dict[str, Run] = {}
@@ -230,7 +245,8 @@ class _Panel:
                 self.dirty[run.id] = run
                 return
         mark = hashlib.sha256(f"{self._site}|{self.matrix.panel}|{zone}".encode()).hexdigest()[:10]
-        run = begin(self.matrix, run_id=f"L{at:011x}{mark}", site=self._site, zone=zone, t0=at, cause=cause)
+        mode = self._mode(self.matrix.panel, zone, at)
+        run = begin(self.matrix, run_id=f"L{at:011x}{mark}", site=self._site, zone=zone, t0=at, cause=cause, mode=mode)
         self.runs[run.id] = self.dirty[run.id] = run
         for effect in run.effects:
             self._note(run, effect.number, at)

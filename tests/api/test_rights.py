@@ -29,6 +29,14 @@ WHO = {
     ("post", "/api/v1/commands/{command}/approve"): "operator manager admin",
     ("post", "/api/v1/commands/{command}/cancel"): "operator manager admin",
     ("post", "/api/v1/linkage/runs/{run}/notes"): "operator manager admin",
+    ("post", "/api/v1/drills"): "manager admin",
+    ("post", "/api/v1/drills/{drill}/end"): "manager admin",
+    ("post", "/api/v1/drills/{drill}/cancel"): "manager admin",
+    ("post", "/api/v1/impairments"): "operator manager admin",
+    ("post", "/api/v1/impairments/{impairment}/round"): "operator crew manager admin",
+    ("post", "/api/v1/impairments/{impairment}/restore"): "operator manager admin",
+    ("post", "/api/v1/impairments/{impairment}/extend"): "manager admin",
+    ("post", "/api/v1/impairments/{impairment}/close"): "manager admin",
     ("post", "/api/v1/simulation/begin"): "manager admin",
     ("post", "/api/v1/simulation/end"): "manager admin",
     ("post", "/api/v1/simulation/act"): "manager admin",
@@ -59,6 +67,7 @@ def body(path: str) -> dict[str, object]:
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
     ids = {"alarm": "a-none", "ticket": "t-none", "command": "c-none", "removal": "o-none", "run": "l-none"}
+    ids |= {"drill": "d-none", "impairment": "m-none"}
     url = path.format(asset="EL-01", **ids)
     params = {"asset": "EL-01", "point": "car.floor"} if path.endswith("/history") else {}
     params = {"subject": "EL-01"} if path.endswith("/subject") else params

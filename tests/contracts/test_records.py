@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from facility.errors import StoreError, TransitionError
 from facility.settings import RecordsSettings
-from rules import schema, schema_linkage
+from rules import schema, schema_drills, schema_linkage
 from rules.baselines import KEPT_MS, SeriesHour, load_hours, save_hours
 from rules.commands import Commands
 from rules.language.summaries import Hour
@@ -51,6 +51,7 @@ async def records(settings: RecordsSettings, tmp_path: Path) -> AsyncIterator[Re
 async def test_migrations_make_the_schema(records: Records) -> None:
     def differences(connection: Connection) -> list[object]:
         assert schema_linkage.linkage_runs.metadata is schema.metadata
+        assert schema_drills.drills.metadata is schema.metadata
         return list(compare_metadata(MigrationContext.configure(connection), schema.metadata))
 
     async with records.reading() as connection:
