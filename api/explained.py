@@ -53,14 +53,14 @@ def alarm_explained(found: Explained) -> AlarmExplainedOut:
     )
 
 
-def rule_text(rule: Rule, version: str = "") -> RuleTextOut:
+def rule_text(rule: Rule) -> RuleTextOut:
     """A rule's text."""
     return RuleTextOut(
         id=rule.id,
         index=rule.index,
         zh=rule.label.zh,
         en=rule.label.en,
-        version=version,
+        version=rule.version,
         asset_class=rule.asset_class,
         severity=int(rule.severity),
         raises=rule.raises.value,

@@ -21,14 +21,17 @@ from facility.errors import ConfigError, StoreError
 from facility.points import Label
 from facility.readings import Quality, Reading, Sample, Value
 from ingest.store import ReadingStore
-from rules.compiled import CompiledRule, Rulebook
+from rules.compiled import CompiledRule, Rulebook, compiled
 from rules.conditions import NORMAL, Phase, State
 from rules.delays import load_delays
 from rules.explain.scene import Account, Scene, is_cut, span_of
 from rules.explain.telling import MESSAGE, Told, told
+from rules.language.grammar import ExpressionError
 from rules.records import Records
-from rules.rows import AlarmRow, JournalRow, TicketRow
+from rules.rows import AlarmRow, JournalRow, NotFoundError, TicketRow
+from rules.rule_texts import version
 from rules.rulebook import load_rulebook
+from rules.versions import ruled
 
 MAX_SAMPLES = 100_000
 """Stored samples that are played at most; of more only the newest."""
@@ -44,6 +47,16 @@ NOTES: Mapping[str, Label] = {
     "rules_unreadable": Label(
         "站点的规则文件有错误，无法展开条件：请运行 caretaker check",
         "The site's rule files have errors, so that no condition can be laid open: run `caretaker check`",
+    ),
+    "older_text": Label(
+        "规则此后已修改：这里是触发时的版本", "The rule has been changed since: this is the version that raised it"
+    ),
+    "text_of_then": Label(
+        "此规则已不再生效：这里是触发时的版本", "This rule is no longer in force: this is the version that raised it"
+    ),
+    "version_lost": Label(
+        "触发时的规则版本没有保存：这里是当前规则",
+        "The version that raised it was not kept: this is the rule in force",
     ),
     "no_history": Label(
         "该时刻之前没有已存储的读数：早于历史数据或已超过保存期",
@@ -84,7 +97,10 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """An alarm explained: the rule in force, the view `then` (when it rang, or as asked), `now` while it is live."""
+    """An alarm explained: the rule that raised it, the view `then` (when it rang, or as asked), `now` while it is live.
+
+    `item` has the text of the version that raised it where that was kept, else the one in force.
+    """
 
     row: AlarmRow
     item: CompiledRule | None
@@ -129,11 +145,14 @@ class Explainer:
         instant = at if at is not None else row.raised_at or row.opened_at
         messages = await self._told(row, journal)
         ticket = await self._records.ticket(row.ticket_id) if row.ticket_id else None
-        item, note = await self._item(row)
+        force, note = await self._item(row)
+        raises = [entry.rule_version for entry in journal if entry.event == "raise" and entry.at <= instant]
+        item, remark = await self._version(row, raises[-1] if raises else row.rule_version, force)
         if item is None:
             return Explained(row, None, View(instant, None, (note,)), None, messages, ticket)
         then = await self._then(item, row, journal, instant)
-        current = await self._now([item], row.asset, [row]) if row.live and now > instant else None
+        then = replace(then, notes=(*then.notes, *remark))
+        current = await self._now([force], row.asset, [row]) if force and row.live and now > instant else None
         return Explained(row, item, then, current[0] if current else None, messages, ticket)
 
     async def rule(self, item: CompiledRule, asset: str, *, at: int | None = None) -> View:
@@ -157,6 +176,22 @@ class Explainer:
             return None, "rules_unreadable"
         found = (item for item in items if (item.rule.id, item.rule.index) == (row.rule, row.rule_index))
         return next(found, None), "no_rule"
+
+    async def _version(
+        self, row: AlarmRow, wanted: str, force: CompiledRule | None
+    ) -> tuple[CompiledRule | None, tuple[str, ...]]:
+        """The rule as it read when it raised the alarm, and remarks; what is in force where that was not kept."""
+        if not wanted or (force is not None and force.rule.version == wanted):
+            return force, ()
+        try:
+            kept = await version(self._records, self._site.id, row.rule, wanted)
+            rule = ruled(kept.text, index=row.rule_index)
+            found = compiled(rule, self._catalog.classes[row.asset_class], self._catalog.classes)
+        except (NotFoundError, ValueError, KeyError, ExpressionError):
+            return force, ("version_lost",) if force is not None else ()
+        if row.asset not in self._site.assets:
+            return force, ()
+        return found, ("older_text" if force is not None else "text_of_then",)
 
     async def _then(self, item: CompiledRule, row: AlarmRow, journal: Sequence[JournalRow], at: int) -> View:
         """At an instant of the past, with what the journal knows of it."""

@@ -93,7 +93,7 @@ class ViewOut(Shape):
 
 
 class RuleTextOut(Shape):
-    """The text of a rule. `version` empty: the one in force, for the version that raised it was not kept."""
+    """The text of a rule: of the version that raised the alarm where that was kept, else the one in force."""
 
     id: str
     index: int

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 
+from facility.classfile import AssetClass
 from rules.derived import DerivedPoints
 from rules.kinship import Kinship
-from rules.language.expression import Compiled
+from rules.language.expression import Compiled, compile_expression
 from rules.language.relation import Relation
 from rules.language.trends import seconds_of_readings
 from rules.linkage.matrix import Matrix
@@ -76,6 +77,16 @@ class CompiledRule:
         """Seconds of history that its windows want."""
         windows = (window for item in self.expressions for window in item.windows)
         return max((seconds_of_readings(*window) for window in windows), default=0.0)
+
+
+def compiled(rule: Rule, asset_class: AssetClass, classes: Mapping[str, AssetClass]) -> CompiledRule:
+    """A rule that is made for its index, ready to run; ExpressionError."""
+    when, clear, enable, suppress = (
+        compile_expression(text, asset_class, index=rule.index, classes=classes) if text else None
+        for text in (rule.when, rule.clear, rule.enable, rule.suppress)
+    )
+    assert when is not None, "a rule without `when` was refused when it was read"
+    return CompiledRule(rule, when, clear, enable, suppress)
 
 
 @dataclass(frozen=True, slots=True)

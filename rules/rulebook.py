@@ -22,6 +22,7 @@ from facility.errors import ConfigError, Problem, attempt
 from facility.names import nearest
 from facility.yamlfile import Document, Path_, Strict, files, load
 from rules.compiled import CompiledRule, Rulebook, Unused
+from rules.compiled import compiled as made
 from rules.data.checkfile import FILE, read_checks
 from rules.data.rules import with_checks
 from rules.derived import place
@@ -91,12 +92,7 @@ class Definition:
         rule = self.rule
         if index:
             rule = replace(rule, index=index, label=rule.label.fill(index), guidance=rule.guidance.fill(index))
-        when, clear, enable, suppress = (
-            compile_expression(text, self.asset_class, index=index, classes=self.classes) if text else None
-            for text in (rule.when, rule.clear, rule.enable, rule.suppress)
-        )
-        assert when is not None, "a rule without `when` was refused when it was read"
-        return CompiledRule(rule, when, clear, enable, suppress)
+        return made(rule, self.asset_class, self.classes)
 
 
 def load_rulebook(site: Site, catalog: Catalog) -> Rulebook:

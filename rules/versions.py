@@ -29,6 +29,18 @@ def version_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:VERSION_LENGTH]
 
 
+def ruled(text: str, *, index: int = 0) -> Rule:
+    """The rule that a kept text is of, made for an index; ValueError for a text that is none (of another release)."""
+    try:
+        rule = msgspec.json.decode(text, type=Rule)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"no text of a rule: {error}") from error
+    rule = replace(rule, text=text, version=version_of(text))
+    return (
+        replace(rule, index=index, label=rule.label.fill(index), guidance=rule.guidance.fill(index)) if index else rule
+    )
+
+
 def stamped(rule: Rule) -> Rule:
     """The rule with its text and version, which stay when it is made for an index."""
     text = text_of(rule)

@@ -71,6 +71,8 @@ class Why:
         for view, key in ((found.then, "tree_then"), (found.now, "tree_now")):
             if view and view.account:
                 with _fold(self._say(key, at=self._visitor.time(view.at)), opened=view is found.then):
+                    rule = view.account.rule
+                    Text("when", self._say("version", id=rule.id, version=rule.version or "—"))
                     draw_account(self._visitor, view.account)
         if found.told:
             with _fold(self._say("messages"), opened=False):

@@ -16,6 +16,7 @@ WHY: Mapping[str, Label] = {
     "tree_now": Label("现在的条件（{at}）", "Its condition now ({at})"),
     "messages": Label("通知了谁，为什么", "Who was told, and why"),
     "tries": Label("尝试 {n} 次", "tries: {n}"),
+    "version": Label("规则 {id}，版本 {version}", "Rule {id}, version {version}"),
     "inputs": Label("输入", "Inputs"),
     "old": Label("{age}前", "{age} before"),
     "expression_when": Label("触发条件", "It rings when"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from rules.commands import Commands
 from rules.compiled import Rulebook
 from rules.effects import Judgement, Seen
 from rules.rule import Rule
+from rules.rule_texts import note_versions
 from rules.rulebook import load_rulebook
 from rules.schema import deliveries, outbox
+from rules.versions import stamped
 from tests.api.house import House, a_house, a_rule, write_site
 
 CHANNELS = """
@@ -219,6 +222,32 @@ async def test_an_alarm_whose_rule_is_gone_is_explained_as_far_as_it_goes(
     assert [note["code"] for note in found["then"]["notes"]] == ["no_rule"]
     assert [item["event"] for item in found["told"]] == ["raise"]
     assert "acknowledge" in [item["code"] for item in found["next"]]
+
+
+async def test_the_version_that_raised_it_is_explained(house: House, client: httpx.AsyncClient) -> None:
+    await low_pressure(house)
+    rule, at = await the_rule(house), house.clock.ms() - 47 * S
+    older = stamped(replace(rule, when="sys.outlet_pressure < 0.25", delay=30.0, version="", text=""))
+    await note_versions(house.deps.records, house.deps.site.id, [older], at - 1000)
+    judgement = Judgement(older, "PS-01", "raise", at, at - 30 * S, {"sys.outlet_pressure": 0.2}, False, {})
+    await house.deps.records.apply([judgement], house.routing, at + 200)
+    alarm = (await house.deps.records.alarms(asset="PS-01")).items[0].id
+    found = await get(client, house, f"alarms/{alarm}/explain")
+    assert found["rule"]["version"] == older.version != rule.version
+    assert (found["then"]["when"]["text"], found["then"]["when"]["truth"]) == ("sys.outlet_pressure < 0.25", "true")
+    assert found["now"]["when"]["form"] == "all"
+    assert [note["code"] for note in found["then"]["notes"]] == ["older_text"]
+
+
+async def test_a_version_that_was_not_kept_is_said(house: House, client: httpx.AsyncClient) -> None:
+    await low_pressure(house)
+    rule, at = replace(await the_rule(house), version="0123456789ab"), house.clock.ms() - 47 * S
+    judgement = Judgement(rule, "PS-01", "raise", at, at - 60 * S, {}, False, {})
+    await house.deps.records.apply([judgement], house.routing, at + 200)
+    alarm = (await house.deps.records.alarms(asset="PS-01")).items[0].id
+    found = await get(client, house, f"alarms/{alarm}/explain")
+    assert "version_lost" in [note["code"] for note in found["then"]["notes"]]
+    assert found["then"]["when"]["truth"] == "true"
 
 
 async def test_every_rule_of_an_asset_in_a_line(house: House, client: httpx.AsyncClient) -> None:
