@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("edge", "fleet", "ingest", "rules", "rules_storm", "whole")
+PARTS = ("edge", "fleet", "ingest", "rules", "rules_start", "rules_storm", "whole")
 OUT = Path(__file__).parent / "out" / "latest.json"
 
 

@@ -1,15 +1,19 @@
 """How many readings a second the rules take: 2,000 points of 100 assets, 5 rules a point, one of them over a window.
 
-`rules.*` is the whole way of a reading (frame, window, expressions, conditions), ticks included; `rules_quiet.*` the
-same when one value in ten is reported, as report by exception sends them; `rules_eval.*` the expressions alone.
-`rules_data.*` is the way of a reading when the shipped checks of data look at it too, of values that wander as live
-ones do; `rules_live.*` the same values without the checks: the difference is what the checks cost. Each is the best of
-three runs, for neighbours on the machine only ever make it slower.
+`rules.*` is the whole way of a reading (frame, window, expressions, conditions, and the alarm machine with journal,
+tickets and notices, up to the database), ticks included, with one point in a hundred out of its limits for a while;
+`rules_quiet.*` the same when one value in ten is reported, as report by exception sends them; `rules_eval.*` the
+expressions alone. `rules_data.*` is the way of a reading when the shipped checks of data look at it too, of values that
+wander as live ones do; `rules_live.*` the same values without the checks: the difference is what the checks cost. Each
+is the best of three runs, for neighbours on the machine only ever make it slower.
+
+`rules.series_bytes` is what one point of an asset takes, its five rules and its full window of ten minutes included.
 """
 
 from __future__ import annotations
 
 import time
+import tracemalloc
 from random import Random
 
 from facility.assets import Asset
@@ -22,12 +26,20 @@ from rules.data.rules import with_checks
 from rules.engine import Engine
 from rules.language.expression import compile_expression
 from rules.language.frame import Frame
+from rules.notify import Routing
+from rules.records import new_id
+from rules.rows import AlarmRow
 from rules.rule import Raises, Rule, Severity
+from rules.transitions import Changes, Key, judge
 
 ASSETS = 100
 POINTS = 20
 SECONDS = 40
 RUNS = 3
+HIGH = range(5, 20)
+"""Seconds in which the points of the first asset are out of their limits."""
+FULL = 600
+"""Readings that fill a window."""
 LABEL = Label("规则", "rule")
 CLASS = "power"
 
@@ -51,7 +63,7 @@ def run() -> dict[str, float]:
     for name, (rulebook, ticks) in cases.items():
         runs = [_engine(name, Engine(rulebook, assets, catalog), ticks) for _ in range(RUNS)]
         figures |= min(runs, key=lambda run: run[f"{name}.cpu_us"])
-    return figures | _evaluations(catalog, keys, rules)
+    return figures | _evaluations(catalog, keys, rules) | {"rules.series_bytes": _memory(catalog, keys, rules)}
 
 
 def _anywhere(keys: list[str], share: float) -> list[list[Sample]]:
@@ -62,12 +74,16 @@ def _anywhere(keys: list[str], share: float) -> list[list[Sample]]:
             Sample(
                 f"PM-{number}",
                 1000 * (second + 1),
-                {key: random.uniform(0, 100) for key in keys if random.random() < share},
+                {key: _value(number, second, random) for key in keys if random.random() < share},
             )
             for number in range(ASSETS)
         ]
         for second in range(SECONDS)
     ]
+
+
+def _value(number: int, second: int, random: Random) -> float:
+    return 99.0 if number == 0 and second in HIGH else random.uniform(0, 100)
 
 
 def _wandering(keys: list[str]) -> list[list[Sample]]:
@@ -102,18 +118,34 @@ def _rules(key: str, catalog: Catalog) -> list[CompiledRule]:
 
 def _engine(name: str, engine: Engine, ticks: list[list[Sample]]) -> dict[str, float]:
     readings = sum(len(sample.values) for samples in ticks for sample in samples)
-    judgements = 0
+    judgements, live, routing = 0, dict[Key, AlarmRow](), Routing("bench")
     began, cpu = time.perf_counter(), time.process_time()
     for number, samples in enumerate(ticks):
-        for sample in samples:
-            judgements += len(engine.on_sample(sample))
-        judgements += len(engine.on_tick(1000 * (number + 1)))
+        found = [judgement for sample in samples for judgement in engine.on_sample(sample)]
+        found += engine.on_tick(1000 * (number + 1))
+        changes = Changes(routing, 1000 * (number + 1), new_id)
+        for judgement in found:
+            judge(changes, live, judgement)
+        judgements += len(found)
     seconds, used = time.perf_counter() - began, time.process_time() - cpu
     return {
         f"{name}.rate": readings / seconds,
         f"{name}.cpu_us": used / readings * 1e6,
         f"{name}.judgements": judgements,
     }
+
+
+def _memory(catalog: Catalog, keys: list[str], rules: tuple[CompiledRule, ...]) -> float:
+    assets = {"PM-0": Asset("PM-0", CLASS, LABEL)}
+    random = Random(3)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    engine = Engine(Rulebook(dict.fromkeys(assets, rules)), assets, catalog)
+    for second in range(FULL):
+        engine.on_sample(Sample("PM-0", 1000 * (second + 1), {key: random.uniform(0, 100) for key in keys}))
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return (after - before) / len(keys)
 
 
 def _evaluations(catalog: Catalog, keys: list[str], rules: tuple[CompiledRule, ...]) -> dict[str, float]:

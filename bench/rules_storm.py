@@ -42,7 +42,7 @@ SITE, GATEWAY, CHANNEL = "storm", "g", "duty"
 LABEL = Label("规则", "rule")
 
 
-class _Counting:
+class Counting:
     """A channel that only counts."""
 
     id = CHANNEL
@@ -66,8 +66,8 @@ def run() -> dict[str, float]:
 
 async def _run(folder: Path) -> dict[str, float]:
     async with open_records(RecordsSettings(), folder) as records:
-        channel, bus = _Counting(), MemoryBus()
-        rules = _rules(folder, records, channel, bus)
+        channel, bus = Counting(), MemoryBus()
+        rules = a_house(folder, records, channel, bus)
         task = asyncio.create_task(rules.run())
         try:
             await asyncio.wait_for(rules.live.wait(), 30)
@@ -78,7 +78,7 @@ async def _run(folder: Path) -> dict[str, float]:
                 await task
 
 
-async def _storm(rules: Rules, records: Records, channel: _Counting, bus: MemoryBus) -> dict[str, float]:
+async def _storm(rules: Rules, records: Records, channel: Counting, bus: MemoryBus) -> dict[str, float]:
     loop, clock = asyncio.get_running_loop(), SystemClock()
     transitions = 2 * LIFTS * len(POINTS)
     begun, emergency = loop.time(), 0.0
@@ -87,9 +87,9 @@ async def _storm(rules: Rules, records: Records, channel: _Counting, bus: Memory
         await asyncio.sleep(max(0.0, begun + portion * SECONDS / PORTIONS - loop.time()))
         on, at = portion < PORTIONS // 2, clock.ms()
         first = portion * each % LIFTS
-        samples = [Sample(_lift(n), at, dict.fromkeys(POINTS, on)) for n in range(first, first + each)]
+        samples = [Sample(lift(n), at, dict.fromkeys(POINTS, on)) for n in range(first, first + each)]
         if portion == PORTIONS // 4:
-            samples.append(Sample(_lift(0), at, {BUTTON: True}))
+            samples.append(Sample(lift(0), at, {BUTTON: True}))
             emergency = loop.time()
         await bus.publish(readings_topic(SITE, GATEWAY), encode(Batch("b", portion + 1, samples)))
     last = loop.time()
@@ -113,18 +113,20 @@ async def _journalled(records: Records) -> int:
     return int(row["number"])
 
 
-def _lift(number: int) -> str:
+def lift(number: int) -> str:
+    """Its id."""
     return f"EL-{number:04}"
 
 
-def _rules(folder: Path, records: Records, channel: _Counting, bus: MemoryBus) -> Rules:
+def a_house(folder: Path, records: Records, channel: Counting, bus: MemoryBus, *, lifts: int = LIFTS) -> Rules:
+    """The rules of a house of lifts that has an alarm for each of POINTS, and one for its button."""
     catalog = load_catalog()
     found = []
     for key, severity in (POINTS | {BUTTON: 1}).items():
         raises = Raises.EMERGENCY if severity == 1 else Raises.TICKET
         rule = Rule(f"storm.{key}", "elevator", LABEL, LABEL, Severity(severity), raises, key)
         found.append(CompiledRule(rule, compile_expression(key, catalog.classes["elevator"])))
-    names = [_lift(number) for number in range(LIFTS)]
+    names = [lift(number) for number in range(lifts)]
     site = Site(
         id=SITE,
         label=LABEL,
