@@ -83,13 +83,15 @@ async def test_a_building_without_mains_is_one_power_message(watch: Watch, demo:
     others = [item for item in told if item[2] > 1]
     assert ("power.no_source", "PM-01", 1) in emergencies
     if watch.sifter is None:
-        assert len(others) == 15
+        # a board under a dead board says nothing by itself, by the design of its rule
+        assert len(others) == 13
         return
     power = [item for item in others if item[0].startswith("power.") and item[0] != "power.generator_fault"]
     assert power == [("power.mains_loss", "PM-01", 2)]
     # what is no consequence of the mains, or guards lives, is told beside it
-    assert {rule for rule, _, _ in others} <= {"power.mains_loss", "power.generator_fault", "fire_alarm.main_power"}
-    assert len(others) <= 3
+    guards = {"fire_alarm.main_power", "water_pump.fire_power_lost"}
+    assert {rule for rule, _, _ in others} <= {"power.mains_loss", "power.generator_fault"} | guards
+    assert len(others) <= 4
 
 
 async def test_a_killed_gateway_is_one_message(watch: Watch, demo: Demo) -> None:
