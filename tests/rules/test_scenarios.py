@@ -7,6 +7,7 @@ Where hours go by, `repeat` is the seconds after which everything is told again,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,8 @@ def play(asset_class: str, story: dict[str, Any]) -> list[str]:
     steps: dict[int, dict[str, Any]] = story["at"]
     mapped = frozenset(key for given in steps.values() for key in given)
     assets = {"A": Asset("A", asset_class, Label("甲", "A"), rated=story.get("rated", {}))}
-    engine = Engine(assign(RULES, assets, {"A": mapped}), assets, CATALOG)
+    rules = [definition for definition in RULES if definition.rule.asset_class == asset_class]
+    engine = Engine(assign(rules, assets, {"A": mapped}), assets, CATALOG)
     found: list[Judgement] = []
     told: dict[str, Any] = {}
     repeat, until = story.get("repeat", 0), story["until"]
@@ -92,6 +94,22 @@ def test_every_pack_has_emergencies_and_tickets_and_is_told_here() -> None:
         quiet = [story for story in told["scenarios"] if not story["expect"]]
         assert raising, path.name
         assert quiet, path.name
+
+
+def test_every_shipped_rule_is_raised_in_one_story_and_holds_its_peace_in_another() -> None:
+    looks = {}
+    for definition in RULES:
+        points = definition.compile(1 if definition.is_indexed else 0).points
+        looks[definition.rule.id] = {re.sub(r"\[\d+\]", "[n]", key) for key in points}
+    raised, quiet = set(), set()
+    for path in files(FOLDER):
+        for story in load(path).data["scenarios"]:
+            here = {line.split()[2].partition("[")[0] for line in story["expect"] if " raise " in line}
+            told = {re.sub(r"\[\d+\]", "[n]", key) for given in story["at"].values() for key in given}
+            raised |= here
+            quiet |= {rule for rule, points in looks.items() if points <= told} - here
+    assert looks.keys() - raised == set()
+    assert looks.keys() - quiet == set()
 
 
 def test_texts_stand_in_both_languages() -> None:
