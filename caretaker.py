@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -23,8 +24,10 @@ import gateway.cli
 import gateway.import_cli
 import gateway.probe_cli
 import gateway.profile_cli
+import rules.cli
 import simulators.cli
 import simulators.replay.cli
+from api.backtest import Tried, run_backtest, span_of, way_to
 from caretaker_demo import DEMO_SITE, Demo, Options, conclude, open_demo, play, scenario_file
 from caretaker_reload import reload as apply_changes
 from caretaker_roles import ROLES, House, check_roles, open_house
@@ -34,6 +37,7 @@ from facility.clock import SystemClock
 from facility.config import schema as site_schema
 from facility.duration import seconds
 from facility.errors import CaretakerError, ConfigError
+from rules.trial.table import as_json, lines
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Caretaker 守护: watches over a building's equipment."
@@ -179,6 +183,42 @@ def _welcome(running: Demo) -> None:
     )
 
 
+@rules.cli.app.command()
+def backtest(  # noqa: PLR0913 - each is an option of the command line
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="the site folder / 站点目录", exists=True)],
+    *,
+    begin: Annotated[str, typer.Option("--from", help="local time, or a span ago / 开始时间")] = "7d",
+    until: Annotated[str, typer.Option("--to", help="the same; now if not given / 结束时间")] = "",
+    given: Annotated[
+        Path | None,
+        typer.Option("--rules", help="a file or folder to try over the site's / 待试规则", exists=True),
+    ] = None,
+    as_json_: Annotated[bool, typer.Option("--json", help="print JSON / 输出 JSON")] = False,
+    url: Annotated[str, typer.Option("--api", help="the API of the running site / 运行中站点的 API 地址")] = "",
+    api_from: Annotated[
+        str, typer.Option("--token-env", help="environment variable with a token for it / API 令牌所在环境变量")
+    ] = "CARETAKER_API_TOKEN",
+    language: Annotated[rules.cli.Language | None, typer.Option(help="zh or en; the site's first / 语言")] = None,
+) -> None:
+    """Run changed rules over stored history, old against new / 用历史数据对比新旧规则."""
+    try:
+        whole = load_whole(folder)
+        house = Tried(whole.site, whole.catalog, whole.rulebook)
+        spoken = language.value if language else whole.site.languages[0]
+        span = span_of(whole.site, begin, until)
+        is_held = any("ingest" in process.roles for process in running(folder))
+        way = way_to(whole.site, url, os.environ.get(api_from, "")) if is_held else None
+        report = asyncio.run(run_backtest(house, given, span, way, spoken))
+    except ConfigError as error:
+        _fail("\n".join([*map(str, error.problems), f"{len(error.problems)} problem(s); nothing was run"]))
+    except (CaretakerError, ValueError) as error:
+        _fail(str(error))
+    if as_json_:
+        typer.echo(json.dumps(as_json(report), ensure_ascii=False, indent=1))
+    else:
+        typer.echo("\n".join(lines(report, spoken)))
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of site.yaml, for editors."""
@@ -238,6 +278,7 @@ app.add_typer(gateway.import_cli.app, name="import", help="Bring devices in from
 app.add_typer(api.cli.user_app, name="user", help="People who may log in.")
 app.add_typer(api.cli.token_app, name="token", help="Tokens for programs.")
 app.add_typer(gateway.profile_cli.app, name="profile", help="Device profiles.")
+app.add_typer(rules.cli.app, name="rules", help="Rules, tried before they go live.")
 app.add_typer(dashboards.cli.app, name="dashboards", help="Grafana boards as code.")
 
 

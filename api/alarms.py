@@ -206,6 +206,7 @@ def alarm_out(deps: Deps, row: AlarmRow, folded: int = 0) -> AlarmRowOut:
     return AlarmRowOut(
         id=row.id,
         rule=row.rule,
+        rule_version=row.rule_version,
         asset=row.asset,
         asset_class=row.asset_class,
         asset_zh=asset.label.zh if asset else row.asset,
@@ -278,6 +279,7 @@ def journal_out(row: JournalRow) -> JournalOut:
         reason_zh=reason.zh if reason else "",
         reason_en=reason.en if reason else "",
         note=row.note,
+        rule_version=row.rule_version,
         values=seen_text(row),
     )
 

@@ -20,6 +20,8 @@ from api import (
     performance,
     problems,
     readings,
+    rule_trials,
+    samples,
     session,
     simulation,
     stream,
@@ -40,6 +42,7 @@ _TAGS = [
     {"name": "tickets", "description": "What has to be done. 工单"},
     {"name": "linkage", "description": "What a fire started, and what did not come. 消防联动核查"},
     {"name": "commands", "description": "What is set, checked and answered for. 遥控指令"},
+    {"name": "rules", "description": "Texts of rules, and rules on trial. 规则版本与试运行"},
     {"name": "gateways", "description": "The edge, loss accounting, dead letters. 网关与数据完整性"},
     {"name": "simulation", "description": "The hardware, where it is simulated. 模拟设备"},
     {"name": "stream", "description": "Live events. 实时推送"},
@@ -67,8 +70,8 @@ def create_app(deps: Deps, *, console: bool = True) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     parts = (
-        session, assets, readings, wide, performance, alarms, out_of_service, tickets, linkage, commands, faults,
-        gateways, stream,
+        session, assets, readings, wide, samples, performance, alarms, out_of_service, tickets, linkage, commands,
+        faults, gateways, rule_trials, stream,
     )  # fmt: skip
     for module in parts:
         app.include_router(module.router, prefix="/api/v1")

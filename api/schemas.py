@@ -147,10 +147,12 @@ class AlarmRowOut(Shape):
     safety, or what its rule guards. `stale_at` and `chattering_since` are marks, `removal` is what took it out of
     service. `cause_id`: the alarm that it is a consequence of; `folded`: how many are consequences of this one.
     `quiet`: why people were not told of it on its own, a code.
+    `/rules/{rule}/versions/{rule_version}` has the text of the rule.
     """
 
     id: str
     rule: str
+    rule_version: str = Field(examples=["3f0a9c71b2de"])
     asset: str
     asset_class: str
     asset_zh: str
@@ -238,6 +240,7 @@ class JournalOut(Shape):
     reason_zh: str
     reason_en: str
     note: str
+    rule_version: str
     values: str
 
 

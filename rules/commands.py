@@ -24,6 +24,7 @@ from rules.notify import Routing, is_guarded
 from rules.records import Records, new_id
 from rules.removal import Removal
 from rules.rows import AlarmRow, NotFoundError, RemovalRow, TicketRow, alarm_row, ticket_row, values
+from rules.shadow import refuse_shadow
 from rules.tickets import TicketEvent
 from rules.tickets import step as ticket_step
 from rules.transactions import MAX_NOTE, ConflictError, audit, check_note, retried
@@ -164,6 +165,7 @@ class Commands:
             query = select(table).where(table.c.id == alarm_id).with_for_update()
             found = (await connection.execute(query)).mappings().first()
             if found is None:
+                await refuse_shadow(connection, alarm_id, event.value)
                 raise NotFoundError("alarm", alarm_id)
             before = alarm_row(found)
             changes = self._changes(act.at)

@@ -223,6 +223,13 @@ class Engine:
         found = ((key, runner.state) for key, (_, runner) in self._by_key.items())
         return [Standing(key, state) for key, state in found if state.phase is not Phase.NORMAL]
 
+    def condition(self, key: Key) -> tuple[bool | None, State] | None:
+        """What a rule's `when` says now (None: unknown) and where its delays are; None if no such rule runs."""
+        if key not in self._by_key:
+            return None
+        _, runner = self._by_key[key]
+        return runner.truths(runner.when())[0], runner.state
+
     def changed_delays(self) -> dict[Key, State | None]:
         """The delays that changed since this was last asked: the condition's state, None where none waits any more."""
         found: dict[Key, State | None] = {}

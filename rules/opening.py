@@ -28,6 +28,7 @@ def new_alarm(
         site=site,
         rule=rule.id,
         rule_index=rule.index,
+        rule_version=rule.version,
         asset=judgement.asset,
         asset_class=rule.asset_class,
         severity=int(rule.severity),

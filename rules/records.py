@@ -42,6 +42,7 @@ from rules.rows import (
     row,
     ticket_row,
 )
+from rules.shadow import set_shadows_apart
 from rules.sift import Sifter
 from rules.tickets import FINAL, TicketState
 from rules.transitions import Changes, identity, judge, key_of
@@ -150,6 +151,7 @@ class Records:
     ) -> Applied:
         changes = Changes(routing, at, new_id)
         async with self.writing() as connection:
+            judgements = await set_shadows_apart(connection, routing.site, judgements, at, new_id)
             changes.sift = await begin_sift(connection, routing.site, sifter)
             identities = [identity(routing.site, judgement) for judgement in judgements]
             seen = await known_judgements(connection, identities)

@@ -46,6 +46,7 @@ class AlarmRow:
 
     `raises` is what follows from it (emergency, ticket, nothing); `raise_count` how often it became active.
     `opened_at` is when it was recorded, `since` the reading that made its condition turn, `facts` what the rule saw.
+    `rule_version` is that of the rule that raised it last (rules/rule_texts.py has its text).
     `told`: people were told of the present raise, or nobody is to be told; `told_at`: when they last were.
     `inhibited`: the plant's own logic wants it quiet. `chattering_since`, `stale_at`: it comes and goes, or was found
     to stand for too long. `removal_id`: what took it out of service. `version` grows with each transition.
@@ -56,6 +57,7 @@ class AlarmRow:
     site: str
     rule: str
     rule_index: int
+    rule_version: str
     asset: str
     asset_class: str
     severity: int
@@ -142,6 +144,7 @@ class JournalRow:
     version: int
     reason: str
     note: str
+    rule_version: str
     seen: dict[str, dict[str, Value]] = field(default_factory=dict)
 
 

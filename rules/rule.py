@@ -44,7 +44,8 @@ class Rule:
     `index` is n of a rule written over `[n]` points, else 0: the rulebook expands such a rule per index.
     `clear` empty: the alarm clears when `when` is false. `schedule`: the local hours in which it holds,
     always if empty.
-    `origin` is file:line, for people.
+    `origin` is file:line, for people; `text` and `version` as rules/versions.py gives them.
+    `shadow`: what it raises reaches nobody; `shadow_of` is the live rule that it is to replace, if there is one.
     `cause`: what the alarm may be the cause of downstream, such as `supply`; `effect_of`: what may be its cause.
     `escalate`: steps of time, each to a worse severity.
     """
@@ -66,7 +67,11 @@ class Rule:
     index: int = 0
     schedule: tuple[Hours, ...] = ()
     assets: frozenset[str] = frozenset()
+    shadow: bool = False
+    shadow_of: str = ""
     origin: str = ""
+    text: str = ""
+    version: str = ""
     cause: str = ""
     effect_of: frozenset[str] = frozenset()
     escalate: tuple[Escalation, ...] = ()

@@ -36,9 +36,12 @@ from rules.linkage.matrixfile import load_linkage
 from rules.rule import Raises, Rule, Severity
 from rules.schedule import Hours, parse_hours
 from rules.soundness import flaws
+from rules.versions import stamped
 
 PACKS = Path(__file__).parent / "packs"
 MAX_DELAY = 7 * 86_400.0
+SHADOW = ".shadow"
+"""What the id of a shadow rule ends with that was written under the id of the live one."""
 
 
 class _Rule(Strict):
@@ -61,6 +64,8 @@ class _Rule(Strict):
     effect_of: list[str] = Field(default=[], max_length=20)
     escalate: list[Step] = Field(default=[], max_length=3)
     disable: bool = False
+    shadow: bool = False
+    shadow_of: str | None = Field(default=None, max_length=100)
 
 
 class _Pack(Strict):
@@ -156,9 +161,9 @@ def _given(device: Device, profile: Profile, points: Iterable[str]) -> Iterator[
 
 
 def read_rules(
-    folders: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset] | None, kept_days: int | None = None
+    places: Iterable[Path], catalog: Catalog, *, assets: Mapping[str, Asset] | None, kept_days: int | None = None
 ) -> list[Definition]:
-    """The rules of the folders' files, later folders over earlier ones; ConfigError with every problem.
+    """The rules of folders or single files, later ones over earlier ones; ConfigError with every problem.
 
     `assets` None: they are not known (their file is wrong itself), so that no rule is blamed for naming one.
     `kept_days`: how long readings are kept; no window reaches further back.
@@ -166,9 +171,9 @@ def read_rules(
     problems: list[Problem] = []
     found: dict[str, Definition] = {}
     effects: list[tuple[Told, Path_, list[str]]] = []
-    for folder in folders:
+    for where in places:
         here: dict[str, str] = {}
-        for path in files(folder):
+        for path in [where] if where.is_file() else files(where):
             if path.name == FILE:
                 continue
             try:
@@ -195,8 +200,9 @@ def _merge(reader: _Reader, pack: _Pack, here: dict[str, str], found: dict[str, 
         known = ", ".join(sorted(reader.catalog.classes))
         reader.wrong(("class",), f"there is no asset class {pack.class_!r}; known: {known}")
         return
-    for number, item in enumerate(pack.rules):
+    for number, written in enumerate(pack.rules):
         place: Path_ = ("rules", number)
+        item = reader.shadow(place, written, found)
         before = found.get(item.id)
         if item.id in here:
             reader.wrong((*place, "id"), f"the id {item.id!r} is already taken at {here[item.id]}")
@@ -280,12 +286,26 @@ class _Reader:
             shelvable=item.severity != Severity.EMERGENCY if item.shelvable is None else item.shelvable,
             schedule=schedule,
             assets=frozenset(item.assets),
+            shadow=item.shadow,
+            shadow_of=item.shadow_of or "",
             origin=self.origin(place),
             cause=item.cause,
             effect_of=frozenset(item.effect_of),
             escalate=escalate,
         )
-        return Definition(rule, asset_class, self.catalog.classes)
+        return Definition(stamped(rule), asset_class, self.catalog.classes)
+
+    def shadow(self, place: Path_, item: _Rule, found: Mapping[str, Definition]) -> _Rule:
+        """A rule that runs beside the live one: under a name of its own where it has the same."""
+        if not item.shadow and item.shadow_of is None:
+            return item
+        if not item.shadow:
+            self.wrong((*place, "shadow_of"), "only a rule with `shadow: true` has it")
+        if item.shadow_of is not None and item.shadow_of not in found:
+            self.wrong((*place, "shadow_of"), f"there is no rule {item.shadow_of!r} before this one")
+        if item.id not in found:
+            return item
+        return item.model_copy(update={"id": item.id + SHADOW, "shadow_of": item.shadow_of or item.id})
 
     def _expressions(self, place: Path_, item: _Rule, asset_class: AssetClass) -> None:
         """Check each expression, then what they make together."""

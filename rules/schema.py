@@ -41,6 +41,7 @@ alarms = Table(
     Column("site", _name(), nullable=False),
     Column("rule", _name(), nullable=False),
     Column("rule_index", Integer, nullable=False),
+    Column("rule_version", String(16), nullable=False, server_default=""),
     Column("asset", _name(), nullable=False),
     Column("asset_class", _name(), nullable=False),
     Column("severity", Integer, nullable=False),
@@ -106,6 +107,7 @@ journal = Table(
     Column("reason", String(64), nullable=False),
     Column("note", Text, nullable=False),
     Column("judgement", String(512), unique=True),
+    Column("rule_version", String(16), nullable=False, server_default=""),
     Column("seen", JSON, nullable=False, server_default="{}"),
 )
 Index("journal_alarm", journal.c.alarm_id, journal.c.id)

@@ -49,6 +49,7 @@ from rules.rows import Cursor
 from rules.sequence import Arrival, Progress, seen_until
 from rules.settling import remember, settle
 from rules.sift import Sifter
+from rules.taking_up import take_up_trials
 from rules.telling import Telling
 from rules.tending import note_orphans, tend
 
@@ -183,6 +184,7 @@ class Rules:
         """How far the rules were; waits for a database that is not there yet: without it nothing can be told."""
         while True:
             try:
+                await take_up_trials(self.records, self.site.id, self.rulebook, self.engine, self.clock.ms())
                 return await self.records.cursors(self.site.id)
             except StoreError as error:
                 self._database_error(error)

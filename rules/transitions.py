@@ -153,6 +153,7 @@ def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
     if event is Event.RAISE:
         extra = {"told": False, "since": moment.since, "facts": dict(moment.facts), "historical": historical}
         if said:
+            extra["rule_version"] = said.rule.version
             extra["severity"] = int(said.rule.severity)  # it may have escalated when it was raised before
     elif event is Event.ACKNOWLEDGE:
         extra = {"acknowledged_by": act.actor}
@@ -354,6 +355,7 @@ def _write_down(changes: Changes, row: AlarmRow, event: str, act: Act, reason: s
             "reason": reason,
             "note": act.note or (row.cause_id or "" if reason == FOLDED else ""),
             "judgement": identity(row.site, act.judgement) if act.judgement else None,
+            "rule_version": act.judgement.rule.version if act.judgement else "",
             "seen": {
                 key: {"value": item.value, "quality": item.quality and item.quality.value, "at": item.at}
                 for key, item in seen.items()

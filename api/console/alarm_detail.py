@@ -107,6 +107,9 @@ class Detail:
             buttons(visitor, row, self._dialogs)
         for line in self._instants(row, removal):
             Text("when", line)
+        if row.rule_version:
+            with link("when version", f"/console/rules/{row.rule}?version={row.rule_version}"):
+                ui.label(visitor.say("rule_text", rule=row.rule, version=row.rule_version))
         self._related(related)
         self._part("guidance", visitor.to(row.guidance))
         if row.facts:

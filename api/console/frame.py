@@ -33,6 +33,7 @@ PAGES = (
     ("wall", "/console/"),
     ("alarms", "/console/alarms"),
     ("tickets", "/console/tickets"),
+    ("trials", "/console/rules"),
     ("linkage", "/console/linkage"),
 )
 

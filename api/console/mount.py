@@ -18,6 +18,7 @@ from api.console.door import Door
 from api.console.hardware import hardware_page
 from api.console.linkage import linkage_page
 from api.console.login import login_html
+from api.console.rule_trials import rule_page, trials_page
 from api.console.texts import say
 from api.console.tickets import tickets_page
 from api.console.visitor import Visitor, chosen_language, visitor_of
@@ -89,6 +90,14 @@ def _pages(deps: Deps) -> None:
     @ui.page("/tickets", response_timeout=PATIENCE_S)
     async def tickets(request: Request) -> None:
         await tickets_page(_enter(request, deps))
+
+    @ui.page("/rules", response_timeout=PATIENCE_S)
+    async def trials(request: Request) -> None:
+        await trials_page(_enter(request, deps))
+
+    @ui.page("/rules/{name}", response_timeout=PATIENCE_S)
+    async def rule(request: Request, name: str, version: Annotated[str, Query(max_length=16)] = "") -> None:
+        await rule_page(_enter(request, deps), name, version)
 
     @ui.page("/linkage", response_timeout=PATIENCE_S)
     async def linkage(request: Request, run: Annotated[str, Query(max_length=64)] = "") -> None:

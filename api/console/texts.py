@@ -11,6 +11,7 @@ TEXTS: dict[str, Label] = {
     "wall": Label("总览", "Wall"),
     "alarms": Label("报警", "Alarms"),
     "tickets": Label("工单", "Tickets"),
+    "trials": Label("规则试运行", "Rule trials"),
     "other_language": Label("English", "中文"),
     "logout": Label("退出", "Log out"),
     "sound_on": Label("声音：开", "Sound: on"),
@@ -149,6 +150,23 @@ TEXTS: dict[str, Label] = {
     "try_again": Label("暂时无法执行，请重试", "Not possible now; try again"),
     "logged_out": Label("登录已失效，请重新登录", "You are logged out; log in again"),
     "ticket_of": Label("工单", "Ticket"),
+    "rule_text": Label("规则 {rule}，版本 {version}", "rule {rule}, version {version}"),
+    # rules on trial
+    "shadow_rules": Label("影子规则：最近 {n} 天与现行规则对比", "Shadow rules beside the live ones, last {n} days"),
+    "no_shadow_rules": Label("没有影子规则", "No shadow rule runs"),
+    "shadow_beside": Label("与现行规则 {rule} 对比", "beside the live rule {rule}"),
+    "shadow_alone": Label("没有对应的现行规则", "no live rule beside it"),
+    "since": Label("自 {at} 起", "since {at}"),
+    "asset": Label("设备", "Asset"),
+    "live_rule": Label("现行规则", "Live rule"),
+    "shadow_rule": Label("影子规则", "Shadow rule"),
+    "difference": Label("差别", "Difference"),
+    "stands_now": Label("仍在", "stands"),
+    "at_night": Label("夜间（22–6 时）", "at night (22–06)"),
+    "change_none": Label("相同", "the same"),
+    "no_such_rule": Label("规则 {id} 从未运行", "The rule {id} never ran"),
+    "no_such_version": Label("没有这个版本", "There is no such version"),
+    "read_from": Label("来自 {origin}，由 {by} 首次运行", "from {origin}, first run by {by}"),
     # simulated hardware
     "hardware": Label("模拟设备", "Simulator"),
     "faults_on": Label("正在发生的故障", "Faults that are on"),
@@ -220,6 +238,17 @@ EVENTS: dict[str, Label] = {
     "stale": Label("长期未恢复", "Stale"),
     "out_of_service": Label("随设备停用", "Out of service with its equipment"),
 }
+
+
+CHANGES: dict[str, Label] = {
+    "added": Label("新增", "added"),
+    "removed": Label("消失", "removed"),
+    "earlier": Label("更早", "earlier"),
+    "later": Label("更晚", "later"),
+    "longer": Label("更长", "longer"),
+    "shorter": Label("更短", "shorter"),
+}
+"""How an alarm of a shadow rule differs from that of the live one."""
 
 
 ACTORS: dict[str, Label] = {"engine": Label("规则", "rules"), "system": Label("系统", "system")}

@@ -25,6 +25,7 @@ from ingest.store import Bucket
 from rules.alarm import Event, Suppression
 from rules.alarm import State as AlarmState
 from rules.tickets import TicketEvent, TicketState
+from rules.trial.compare import Change
 from tests.api.house import House, a_rule
 
 NOW = 1_790_000_000_000
@@ -94,6 +95,7 @@ def test_every_word_is_there_in_both_languages() -> None:
         "events": (texts.EVENTS, Event),
         "ticket states": (words.TICKET_STATES, TicketState),
         "ticket events": (texts.TICKET_EVENTS, TicketEvent),
+        "changes": (texts.CHANGES, Change),
     }
     for name, (table, wanted) in tables.items():
         assert {item.value for item in wanted} <= set(table), name

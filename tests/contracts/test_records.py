@@ -6,6 +6,7 @@ import asyncio
 import time
 from array import array
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,10 @@ from rules.commands import Commands
 from rules.language.summaries import Hour
 from rules.records import Records, open_records
 from rules.rows import Cursor, NotFoundError
+from rules.rule_texts import note_versions, versions
+from rules.shadow import live_episodes, open_shadows, shadow_episodes
 from rules.tickets import TicketEvent
+from rules.versions import stamped
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 
 ROUTING = a_routing()
@@ -280,3 +284,22 @@ async def test_a_storm_is_durable_at_once_and_opens_one_ticket_an_alarm(records:
     counts = await records.counts()
     assert (counts.alarms, counts.tickets, counts.outbox_pending) == (10_000, 10_000, 20_000)
     assert took < 10, f"10,000 transitions took {took:.1f} s of CPU"
+
+
+async def test_shadow_alarms_and_texts_are_kept_once(records: Records) -> None:
+    rule = stamped(replace(a_rule("pump.dry.shadow"), shadow=True, shadow_of="pump.dry"))
+    await note_versions(records, "s1", [rule], 500)
+    await note_versions(records, "s1", [rule], 500)
+    assert [row.version for row in await versions(records, "s1", rule.id)] == [rule.version]
+    for _ in range(2):  # a commit whose answer was lost
+        done = await records.apply([a_judgement(rule=rule), a_judgement()], ROUTING, 1005)
+    assert (done.opened, done.duplicates) == (0, 1)
+    async with records.reading() as connection:
+        assert await open_shadows(connection, "s1") == [("pump.dry.shadow", 0, "P-01")]
+        found = await shadow_episodes(connection, "s1", 0)
+        live = await live_episodes(connection, "s1", "pump.dry", 0)
+    assert [(item.raised, item.cleared) for item in found[rule.id]] == [(1000, None)]
+    assert [(item.raised, item.cleared) for item in live] == [(1000, None)]
+    await records.apply([a_judgement("clear", rule=rule, at=2000)], ROUTING, 2000)
+    async with records.reading() as connection:
+        assert await open_shadows(connection, "s1") == []

@@ -9,7 +9,9 @@ import pytest
 
 from facility.catalog import load_catalog
 from rules.derived import compile_derived
-from rules.rulebook import read_rules
+from rules.rulebook import PACKS, read_rules
+from rules.trial.testfile import Ground, read_tests
+from rules.trial.verdict import judge
 
 GUIDE = Path(__file__).parents[2] / "docs" / "rules.md"
 BLOCKS = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -19,6 +21,17 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), fla
 def test_rules_of_the_guide_are_rules(tmp_path: Path, text: str) -> None:
     (tmp_path / "example.yaml").write_text(text, encoding="utf-8")
     assert read_rules([tmp_path], load_catalog(), assets=None)
+
+
+@pytest.mark.parametrize("text", [text for text in BLOCKS if text.startswith("# rules/tests/")])
+def test_tests_of_the_guide_pass(tmp_path: Path, text: str) -> None:
+    (tmp_path / "example.yaml").write_text(text, encoding="utf-8")
+    catalog = load_catalog()
+    rules = read_rules([PACKS], catalog, assets=None)
+    ground = Ground(catalog, {item.rule.id: item.rule.asset_class for item in rules})
+    (story,) = read_tests([(tmp_path, False)], ground)
+    verdict = judge(story, rules, catalog, own=frozenset(), time_zone="UTC")
+    assert not verdict.lines, [line.en for line in verdict.lines]
 
 
 @pytest.mark.parametrize("text", [text for text in BLOCKS if text.startswith("derived:")])
