@@ -5,7 +5,7 @@
 
 BIN := .venv/bin
 
-.PHONY: demo test check bench pictures alarm-diagram fault-table request-table services lock clean
+.PHONY: demo test check bench pictures alarm-diagram fault-table rule-table request-table services lock clean
 
 demo: .venv/runtime.stamp
 	$(BIN)/caretaker demo $(ARGS)
@@ -30,6 +30,9 @@ alarm-diagram: .venv/dev.stamp
 
 request-table: .venv/dev.stamp
 	$(BIN)/python scripts/request_table.py
+
+rule-table: .venv/dev.stamp
+	$(BIN)/python scripts/rule_table.py
 
 fault-table: .venv/dev.stamp
 	$(BIN)/python scripts/fault_table.py

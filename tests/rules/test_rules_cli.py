@@ -78,6 +78,7 @@ def put(site: Path, name: str, text: str) -> None:
     (site / "rules" / name).write_text(text)
 
 
+@pytest.mark.timeout(300)
 def test_the_shipped_tests_pass_without_a_site() -> None:
     code, output = run()
     assert code == 0, output

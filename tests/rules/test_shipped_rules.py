@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -46,6 +47,29 @@ def test_every_pack_has_emergencies_and_tickets() -> None:
         # none of these endangers anybody by itself
         wanted = {"ticket"} if path.stem in ("gateway", "cctv", "hvac", "lighting") else {"emergency", "ticket"}
         assert wanted <= {rule.raises.value for rule in rules}
+
+
+def test_every_rule_is_raised_in_one_story_and_holds_its_peace_in_another() -> None:
+    looks = {}
+    for definition in RULES:
+        points = definition.compile(1 if definition.is_indexed else 0).when.points
+        looks[definition.rule.id] = {_template(key) for key in points}
+    raised: set[str] = set()
+    quiet: set[str] = set()
+    for path in files(SHIPPED):
+        for story in load(path).data["tests"]:
+            said = f"{story.get('transitions')} {story.get('expect')}"
+            here = set(re.findall(r"raise ([\w.]+)", said)) | set(re.findall(r"'([\w.]+)(?:\[\d+\])?': 'active", said))
+            steps = [story.get("series", {}), *story.get("at", {}).values()]
+            told = {_template(key) for given in steps for key in given}
+            raised |= here
+            quiet |= {rule for rule, points in looks.items() if points <= told} - here
+    assert looks.keys() - raised == set()
+    assert looks.keys() - quiet == set()
+
+
+def _template(key: str) -> str:
+    return re.sub(r"\[\d+\]", "[n]", key)
 
 
 def test_texts_stand_in_both_languages() -> None:
