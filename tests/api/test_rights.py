@@ -60,7 +60,7 @@ def body(path: str) -> dict[str, object]:
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
     ids = {"alarm": "a-none", "ticket": "t-none", "command": "c-none", "removal": "o-none", "run": "l-none",
-           "month": "2026-09"}  # fmt: skip
+           "month": "2026-09", "rule": "r-none"}  # fmt: skip
     url = path.format(asset="EL-01", **ids)
     params = {"asset": "EL-01", "point": "car.floor"} if path.endswith("/history") else {}
     params = {"subject": "EL-01"} if path.endswith("/subject") else params
