@@ -59,7 +59,7 @@ async def stand(records: Records, site: str) -> Standing:
             func.sum(case((active, 1), else_=0)).label("active"),
             func.sum(case((table.c.stale_at.is_not(None), 1), else_=0)).label("stale"),
         )
-        .where(table.c.site == site, table.c.live.is_(True), table.c.historical.is_(False))
+        .where(table.c.site == site, table.c.live.is_(True), table.c.historical.is_(False), table.c.drill.is_(None))
         .group_by(table.c.suppression)
     )
     found = {item["suppression"]: item for item in await records.rows(query)}
@@ -96,7 +96,7 @@ async def _stale(records: Records, site: str, start: int) -> frozenset[str]:
 
 
 async def _pages(records: Records, site: str, start: int, end: int) -> AsyncIterator[list[Transition]]:
-    """The transitions in the order of their writing. What was replayed from history is left out."""
+    """The transitions in the order of their writing. What was replayed from history, and drills, are left out."""
     line, alarm = schema.journal, schema.alarms
     query = (
         select(
@@ -107,6 +107,7 @@ async def _pages(records: Records, site: str, start: int, end: int) -> AsyncIter
         .where(
             alarm.c.site == site,
             alarm.c.historical.is_(False),
+            alarm.c.drill.is_(None),
             line.c.reason != "historical",
             line.c.event.in_(EVENTS),
             line.c.recorded_at < end + LATE,

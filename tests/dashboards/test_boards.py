@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import api.alarms
 import api.assets
 import api.gateways
+import api.performance
 import api.readings
 import api.tickets
 from dashboards import equipment, panels
@@ -212,7 +213,7 @@ def test_the_same_site_makes_the_same_boards(loaded: tuple[Site, Catalog], all_b
 
 def test_the_api_has_every_list_and_member_that_the_tables_ask_for(all_boards: dict[str, Json]) -> None:
     app = FastAPI()
-    for module in (api.alarms, api.tickets, api.assets, api.gateways, api.readings):
+    for module in (api.performance, api.alarms, api.tickets, api.assets, api.gateways, api.readings):
         app.include_router(module.router, prefix="/api/v1")
     spec = app.openapi()
     asked = {
