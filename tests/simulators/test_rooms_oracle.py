@@ -14,6 +14,7 @@ from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.hardware import Fault
 from facility.points import Label
+from facility.readings import Quality, Sample
 from rules.engine import Engine
 from simulators.faultfile import repertoire
 from simulators.models.cabinet import Cabinet
@@ -77,7 +78,11 @@ class Watched:
 
     def _judge(self) -> list[tuple[str, str, float]]:
         at = EPOCH + self.at
-        judged = self._engine.on_sample(sample(NAME, at, self.model.values()))
+        told = sample(NAME, at, self.model.values())
+        if isinstance(self.model, Environment):
+            # a wireless sensor without values is out of reach: its gateway says so
+            told = Sample(NAME, told.at, told.values, dict.fromkeys(told.quality, Quality.COMM))
+        judged = self._engine.on_sample(told)
         judged += self._engine.on_tick(round(at * 1000))
         return [(item.event, item.rule.id, item.at / 1000 - EPOCH) for item in judged]
 
