@@ -9,6 +9,7 @@ import pytest
 from facility.catalog import Catalog, load_catalog
 from facility.yamlfile import files, load
 from rules.rulebook import PACKS, read_rules
+from rules.trial.play import play
 from rules.trial.story import Story
 from rules.trial.testfile import SHIPPED, Ground, read_tests
 from rules.trial.verdict import judge
@@ -23,6 +24,18 @@ STORIES = read_tests([(SHIPPED, True)], GROUND)
 def test_story(story: Story) -> None:
     verdict = judge(story, RULES, CATALOG, own=frozenset(), time_zone=GROUND.time_zone)
     assert not verdict.lines, "\n".join(["", story.title, *(line.en for line in verdict.lines)])
+
+
+def test_every_rule_has_a_test_that_raises_it_and_one_that_does_not() -> None:
+    raised: set[str] = set()
+    quiet: set[str] = set()
+    for story in STORIES:
+        played = play(story, RULES, CATALOG, time_zone=GROUND.time_zone)
+        raised |= played.raised
+        quiet |= played.quiet
+    rules = {item.rule.id for item in RULES}
+    assert rules - raised == set(), "no test raises these"
+    assert rules - quiet == set(), "no test knows the condition of these and does not raise them"
 
 
 def test_every_pack_has_emergencies_and_tickets() -> None:
