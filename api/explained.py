@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from api.auth import TABLE, Action
@@ -28,7 +29,7 @@ from rules.explain.scene import Account, Input
 from rules.explain.sentence import VERDICTS, sentence
 from rules.explain.telling import Sent, Told
 from rules.explain.words import phrase, value_of
-from rules.language.trace import Node
+from rules.language.trace import Given, Node
 from rules.notify import REASONS
 from rules.rule import Rule
 
@@ -130,7 +131,7 @@ def node_out(node: Node) -> NodeOut:
         zh=phrase(node, "zh"),
         en=phrase(node, "en"),
         truth=_TRUTHS[node.value if truth else None] if node.is_truth else None,  # type: ignore[index]
-        value=node.value,
+        value=_told_value(node.value),
         shown_zh=value_of(node.value, node.point, node.unit, "zh"),
         shown_en=value_of(node.value, node.point, node.unit, "en"),
         point=node.point.key if node.point else "",
@@ -143,6 +144,11 @@ def _maybe(node: Node | None) -> NodeOut | None:
     return node_out(node) if node else None
 
 
+def _told_value(value: Given) -> Given:
+    """As JSON can carry it: a whole number that no float can hold is told in words only."""
+    return None if isinstance(value, int) and abs(value) > sys.float_info.max else value
+
+
 def _input(item: Input, at: int) -> InputOut:
     quality = QUALITIES[item.quality] if item.quality else _NEVER
     return InputOut(
@@ -150,7 +156,7 @@ def _input(item: Input, at: int) -> InputOut:
         point=item.point.key,
         zh=item.point.label.zh,
         en=item.point.label.en,
-        value=item.value,
+        value=_told_value(item.value),
         shown_zh=value_of(item.value, item.point, item.point.unit, "zh"),
         shown_en=value_of(item.value, item.point, item.point.unit, "en"),
         quality=item.quality,

@@ -6,6 +6,7 @@ MPa"), `why` gathers the claims that decided it: of `a and b` that is false only
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from facility.points import Kind, Label, Point
@@ -62,13 +63,19 @@ _SPANS: Mapping[str, Label] = {
     "ms": Label("毫秒", "ms"), "s": Label("秒", "s"), "m": Label("分钟", "min"), "h": Label("小时", "h"),
     "d": Label("天", "d"),
 }  # fmt: skip
+BIG = 1e15
+"""Numbers from here on are told by their magnitude."""
 MOST = 4
 """Claims in one sentence; of more than these only how many is said."""
 
 
 def number(value: float) -> str:
-    """A number, as briefly as a person wants it."""
-    if value == int(value) and abs(value) < 1e15:
+    """A number, as briefly as a person wants it, be it larger than any float."""
+    if isinstance(value, int) and abs(value) >= BIG:
+        return f"{'-' if value < 0 else ''}10^{math.floor(math.log10(abs(value)))}"
+    if not abs(value) < BIG:
+        return f"{value:.4g}"
+    if value == int(value):
         return str(int(value))
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 

@@ -14,7 +14,7 @@ from facility.readings import Quality
 from rules.alarm import State, Suppression
 from rules.explain.ahead import ahead
 from rules.explain.telling import told
-from rules.explain.words import claim, duration, unknown, why
+from rules.explain.words import claim, duration, number, unknown, why
 from rules.language.expression import compile_expression
 from rules.language.frame import Frame
 from rules.language.trace import Node, Trace
@@ -99,10 +99,25 @@ def test_durations(ms: int, en: str) -> None:
     assert duration(ms, "en") == en
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (10**400, "10^400"),
+        (-(10**20), "-10^20"),
+        (1e20, "1e+20"),
+        (float("inf"), "inf"),
+        (0.4567, "0.4567"),
+        (3.0, "3"),
+    ],
+)
+def test_no_number_is_too_large_to_be_said(value: float, said: str) -> None:
+    assert number(value) == said
+
+
 def an_entry(number: int, event: str, recorded_at: int) -> JournalRow:
     return JournalRow(
         id=number, alarm_id="A", at=recorded_at, recorded_at=recorded_at, actor="engine", event=event, state="",
-        suppression="none", version=number, reason="routed", note="",
+        suppression="none", version=number, reason="routed", note="", rule_version="",
     )  # fmt: skip
 
 
