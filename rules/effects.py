@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from facility.readings import Quality, Value
+from rules.conditions import State
 from rules.rule import Rule
 
 Kind = Literal["raise", "clear", "suppress", "release"]
@@ -54,3 +55,11 @@ class Judgement:
     facts: dict[str, Value] = field(default_factory=dict)
     historical: bool = False
     seen: dict[str, Seen] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state of one condition that is not normal, as `snapshot` gives it and `restore` takes it."""
+
+    key: tuple[str, int, str]
+    state: State

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from zoneinfo import ZoneInfo
 
@@ -35,7 +34,7 @@ from facility.readings import Quality, Sample
 from rules.compiled import Rulebook
 from rules.conditions import ACTIVE, Phase, State, observe, settle, step
 from rules.deriving import Deriving
-from rules.effects import Judgement, Seen
+from rules.effects import Judgement, Seen, Standing
 from rules.language.frame import Frame, Slot
 from rules.language.summaries import Hours
 from rules.watching import NEVER, Calendar, Runner, Verdicts, Watch, concerned, frames_of, link
@@ -48,21 +47,12 @@ SHOWN_FAULTS = 20
 """Rules whose faults (divisions by zero, overflows) are shown one by one."""
 REPLAY_MS = 5_000
 """How long after the last historical sample of an asset its delays wait for more of them."""
-
 QUARTER_MS = 900_000
 """Hours begin at a quarter of an hour, everywhere."""
 
 Key = tuple[str, int, str]
 """What an alarm is known by: rule id, index, asset."""
 Turn = Callable[[Frame, int, Iterable[str]], list[Slot]]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The state of one condition that is not normal, as `snapshot` gives it and `restore` takes it."""
-
-    key: Key
-    state: State
 
 
 class Engine:
@@ -89,12 +79,11 @@ class Engine:
             for name, items in rules.by_asset.items()
         }
         self._deriving = Deriving(rules.derived.order, frames, rules.kinship)
-        self._watches = {name: Watch(name, frames[name], runners, self._deriving) for name, runners in bound.items()}
-        self.watches = self._watches
-        self._seen = link(self._watches, rules.kinship)
+        self.watches = {name: Watch(name, frames[name], runners, self._deriving) for name, runners in bound.items()}
+        self._seen = link(self.watches, rules.kinship)
         self._by_key: dict[Key, tuple[Watch, Runner]] = {
             (item.rule.id, item.rule.index, watch.asset): (watch, item)
-            for watch in self._watches.values()
+            for watch in self.watches.values()
             for item in watch.runners
         }
 
@@ -105,7 +94,7 @@ class Engine:
 
     def faults_by_rule(self) -> Counter[str]:
         """The same by rule id, over all assets."""
-        return sum((watch.faults for watch in self._watches.values()), Counter[str]())
+        return sum((watch.faults for watch in self.watches.values()), Counter[str]())
 
     def metrics(self) -> dict[str, float]:
         """Its counts and faults, and those of the rules that have the most, for /metrics (`rule_faults:<rule>`)."""
@@ -119,14 +108,14 @@ class Engine:
     @property
     def summaries(self) -> Iterator[tuple[str, str, Hours]]:
         """(asset, text of the series, hours) of everything that a baseline or a trend looks at."""
-        for watch in self._watches.values():
+        for watch in self.watches.values():
             for series, hours in watch.frame.hours.items():
                 yield watch.asset, series, hours
 
     def on_sample(self, sample: Sample, *, historical: bool = False) -> list[Judgement]:
         """Take one sample and judge what it changes. `historical`: it was replayed, not sent live."""
         at = sample.at
-        watch = self._watches.get(sample.asset)
+        watch = self.watches.get(sample.asset)
         if watch is None:
             self.counts["unknown_asset"] += 1
             return []
@@ -162,7 +151,7 @@ class Engine:
         if at >= self._next_hour:
             self._next_hour = (at // QUARTER_MS + 1) * QUARTER_MS
             self._end_hours(at)
-        for watch in self._watches.values():
+        for watch in self.watches.values():
             if watch.replaying > at:
                 continue
             if watch.is_fresh:
@@ -197,7 +186,7 @@ class Engine:
 
         What `restore` has set stands as it is: it knows of everything that these samples did.
         """
-        watch = self._watches.get(sample.asset)
+        watch = self.watches.get(sample.asset)
         if watch is None:
             return
         todo = self._take(watch, sample)
@@ -208,7 +197,7 @@ class Engine:
 
     def learn(self, sample: Sample) -> None:
         """Take a stored sample into frames only: for summaries of a past that is not to be judged."""
-        watch = self._watches.get(sample.asset)
+        watch = self.watches.get(sample.asset)
         if watch is not None:
             self._take(watch, sample)
             self._follow(watch, sample.values, sample.at)
@@ -233,13 +222,13 @@ class Engine:
         """The delays that changed since this was last asked: the condition's state, None where none waits any more."""
         return {
             (runner.rule.id, runner.rule.index, watch.asset): state
-            for watch in self._watches.values()
+            for watch in self.watches.values()
             for runner, state in watch.take_changed()
         }
 
     def seen(self, asset: str, points: Iterable[str]) -> dict[str, Seen]:
         """What is known of these points of an asset now, as far as some rule looks at them."""
-        watch = self._watches.get(asset)
+        watch = self.watches.get(asset)
         slots = watch.frame.slots if watch else {}
         return {key: Seen(slots[key].value, slots[key].quality, slots[key].at) for key in points if key in slots}
 
@@ -278,7 +267,7 @@ class Engine:
                 watch.become(runner, state)
 
     def _turn(self, asset: str, turn: Turn, points: Iterable[str], at: int) -> list[Judgement]:
-        watch = self._watches.get(asset)
+        watch = self.watches.get(asset)
         if watch is None:
             return []
         at = max(at, watch.frame.now)
@@ -296,7 +285,7 @@ class Engine:
 
     def _end_hours(self, at: int) -> None:
         """Complete the hours of the series that change so seldom that nobody else does."""
-        for watch in self._watches.values():
+        for watch in self.watches.values():
             if watch.replaying <= at:
                 for hours in watch.frame.hours.values():
                     hours.advance(at)
@@ -311,8 +300,8 @@ class Engine:
             if watch.next_due <= at:
                 self._settle(watch, at, verdicts, historical=False)
             self._expire(watch, at)
-        due = [node for node in self._deriving.due(at) if self._watches[node.asset].replaying <= at]
-        for other, runners in concerned(self._watches, self._deriving.ripple((), at, also=due)).items():
+        due = [node for node in self._deriving.due(at) if self.watches[node.asset].replaying <= at]
+        for other, runners in concerned(self.watches, self._deriving.ripple((), at, also=due)).items():
             other.owed |= runners
 
     def _follow(self, watch: Watch, keys: Iterable[str], at: int) -> dict[Watch, dict[Runner, None]]:
@@ -320,7 +309,7 @@ class Engine:
         found = watch.seen_by(keys)
         if watch.feeds:
             changed = [(watch.asset, key) for key in keys if key in watch.feeds]
-            for other, runners in concerned(self._watches, self._deriving.ripple(changed, at)).items():
+            for other, runners in concerned(self.watches, self._deriving.ripple(changed, at)).items():
                 found.setdefault(other, {}).update(runners)
         return found
 

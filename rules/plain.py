@@ -10,6 +10,7 @@ import msgspec
 
 from facility.readings import Value
 from rules.notify import Message, Routing, Words
+from rules.queued import queued
 
 _encoder = msgspec.json.Encoder()
 
@@ -66,21 +67,14 @@ def _row(telling: Telling, routing: Routing, channel: str) -> dict[str, Any]:
         url=f"{routing.url}{telling.path}" if routing.url else "",
         drill=telling.drill,
     )
-    return {
-        "site": routing.site,
-        "kind": "message",
-        "channel": channel,
-        "alarm_id": None,
-        "ticket_id": None,
-        "priority": telling.severity,
-        "payload": _encoder.encode(message).decode(),
-        "key": key,
-        "state": "pending",
-        "due_at": telling.at,
-        "attempts": 0,
-        "lease_until": 0,
-        "lease_owner": "",
-        "error": "",
-        "created_at": telling.at,
-        "sent_at": None,
-    }
+    return queued(
+        telling.at,
+        site=routing.site,
+        kind="message",
+        channel=channel,
+        alarm_id=None,
+        ticket_id=None,
+        priority=telling.severity,
+        payload=_encoder.encode(message).decode(),
+        key=key,
+    )

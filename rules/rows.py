@@ -99,16 +99,9 @@ class AlarmRow:
     def alarm(self) -> Alarm:
         """The part that the machine in rules.alarm moves."""
         return Alarm(
-            self.latch,
-            self.state,
-            self.suppression,
-            self.raised_at,
-            self.cleared_at,
-            self.acknowledged_at,
-            self.shelved_until,
-            self.raise_count,
-            self.inhibited,
-        )
+            self.latch, self.state, self.suppression, self.raised_at, self.cleared_at, self.acknowledged_at,
+            self.shelved_until, self.raise_count, self.inhibited,
+        )  # fmt: skip
 
     @property
     def title(self) -> Label:

@@ -35,8 +35,8 @@ from rules.baselines import Baselines, save_hours
 from rules.channels import Channel
 from rules.compiled import Rulebook
 from rules.delays import Delays, Unsaved, load_delays, save_delays
-from rules.effects import Judgement
-from rules.engine import OLD_MS, Engine, Standing
+from rules.effects import Judgement, Standing
+from rules.engine import OLD_MS, Engine
 from rules.gateways import Gateways
 from rules.judges import Judges
 from rules.linkage.judge import Linkage
@@ -124,9 +124,7 @@ class Rules:
             "waiting_judgements": float(len(self._pending)),
             "gateways_offline": float(self.gateways.offline),
             "missing_batches": float(sum(progress.missing for progress in self._progress.values())),
-            "messages_sent": float(tally.sent),
-            "messages_failed": float(tally.failed),
-            "messages_dead": float(tally.dead),
+            **{f"messages_{name}": float(getattr(tally, name)) for name in ("sent", "failed", "dead")},
             "notices": float(tally.notices),
             "outbox_database_errors": float(tally.database_errors),
         }

@@ -20,6 +20,7 @@ from rules.chatter import Habit
 from rules.effects import Judgement, Look, Seen, blind
 from rules.notify import Decision, Moment, Routing, decide, is_guarded, message, notice, ticket_priority, wants_ticket
 from rules.opening import CHATTER_GUIDANCE, CHATTER_PRIORITY, CHATTERING, new_alarm, new_ticket
+from rules.queued import queued
 from rules.rows import AlarmRow, RemovalRow, TicketRow
 from rules.scoped import impaired, rehearsed
 from rules.sift import FOLDED, NOBODY, Sift
@@ -381,21 +382,14 @@ def _tell_bus(changes: Changes, row: AlarmRow, event: str, at: int) -> None:
 
 
 def _outbox(changes: Changes, row: AlarmRow, kind: str, *, key: str, payload: str, channel: str = "") -> dict[str, Any]:
-    return {
-        "site": row.site,
-        "kind": kind,
-        "channel": channel,
-        "alarm_id": row.id,
-        "ticket_id": row.ticket_id,
-        "priority": row.severity,
-        "payload": payload,
-        "key": key,
-        "state": "pending",
-        "due_at": changes.at,
-        "attempts": 0,
-        "lease_until": 0,
-        "lease_owner": "",
-        "error": "",
-        "created_at": changes.at,
-        "sent_at": None,
-    }
+    return queued(
+        changes.at,
+        site=row.site,
+        kind=kind,
+        channel=channel,
+        alarm_id=row.id,
+        ticket_id=row.ticket_id,
+        priority=row.severity,
+        payload=payload,
+        key=key,
+    )

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from facility.readings import Quality
 from rules.compiled import CompiledRule
-from rules.engine import Engine, Standing
+from rules.effects import Standing
+from rules.engine import Engine
 from rules.language.expression import compile_expression
 from tests.rules.test_engine import LIFT, T0, a_rule, a_sample, an_engine, told
 
