@@ -11,17 +11,13 @@ from facility.config import Site
 from facility.readings import Sample, Value
 from rules.engine import Engine
 from simulators.building import Building
-from tests.simulators.oracle import judging, sample
+from tests.simulators.oracle import after, judging, sample
 from tests.simulators.test_quiet_day import MIDNIGHT
 
 WEEK, TURN, WATCHED = 604_800.0, 240.0, 2.0
 """Seconds of it; of a turn, which is less than any silence that makes a reading stale; of its end that is watched."""
-SOON = 10.0
-"""Seconds after a look when whoever passed a door then has gone through."""
 STOREY = 3_000.0
 """Millimetres, about."""
-STROKES = {1: 2, 3: 0}
-"""`door.car.state`: what opening and closing come to."""
 
 
 def looks(building: Building) -> Iterator[float]:
@@ -47,20 +43,6 @@ def before(samples: Iterable[Sample], trips: dict[str, Value]) -> Iterator[Sampl
                 one.asset, one.at - 1000, {"car.floor": floor + aside, "car.position": position + aside * STOREY}
             )
         trips[one.asset] = made
-
-
-def after(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Whoever pressed an exit button lets it go, and a lift's door comes to the end of its stroke.
-
-    Without it two people at the ends of two turns would be one who presses all the time, and a door, which stands still
-    in a leap, would be stuck.
-    """
-    for one in samples:
-        told: dict[str, Value] = {key: False for key, value in one.values.items() if key.endswith(".rex") and value}
-        if (door := one.values.get("door.car.state")) in STROKES:
-            told["door.car.state"] = STROKES[door]
-        if told:
-            yield Sample(one.asset, one.at + round(SOON * 1000), told)
 
 
 @pytest.mark.slow
