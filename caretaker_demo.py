@@ -33,9 +33,9 @@ from facility.points import Kind
 from facility.readings import Value
 from facility.settings import ApiSettings, ChannelSettings
 from facility.wire import Batch
-from rules.commands import Commands
-from rules.notify import Routing
-from rules.rulebook import load_rulebook
+from rules.book.rulebook import load_rulebook
+from rules.desk.commands import Commands
+from rules.notification.notify import Routing
 from simulators.control import SimulationControl
 from simulators.devices.faulty_bus import FaultyBus
 from simulators.phone import Phone, phone

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 from facility.clock import Clock
 from facility.errors import StoreError, TransitionError
-from rules.alarm import PROCESS, Event
-from rules.commands import Commands
-from rules.records import Records
-from rules.tickets import TABLE, TicketEvent
+from rules.desk.commands import Commands
+from rules.life.alarm import PROCESS, Event
+from rules.life.tickets import TABLE, TicketEvent
+from rules.records.records import Records
 
 log = logging.getLogger(__name__)
 

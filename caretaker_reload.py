@@ -25,7 +25,7 @@ from facility.catalog import Catalog
 from facility.config import Site
 from facility.settings import Settings
 from gateway.changes import Changes
-from rules.compiled import Rulebook
+from rules.book.compiled import Rulebook
 
 log = logging.getLogger(__name__)
 

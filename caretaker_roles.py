@@ -34,10 +34,10 @@ from ingest.deadletters import DeadLetters
 from ingest.open import open_store
 from ingest.service import Ingest
 from ingest.store import ReadingStore
-from rules.channels import open_channels
-from rules.compiled import Rulebook
-from rules.records import Records, open_records
-from rules.service import Rules
+from rules.book.compiled import Rulebook
+from rules.notification.channels import open_channels
+from rules.records.records import Records, open_records
+from rules.role.service import Rules
 
 log = logging.getLogger(__name__)
 

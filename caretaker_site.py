@@ -11,9 +11,9 @@ from facility.config import Site, load_site
 from facility.errors import ConfigError, Problem
 from facility.yamlfile import files
 from gateway.check import check as check_cycles
-from rules.compiled import Rulebook
-from rules.data.checkfile import read_checks
-from rules.rulebook import PACKS, load_rulebook, read_rules
+from rules.book.compiled import Rulebook
+from rules.book.data.checkfile import read_checks
+from rules.book.rulebook import PACKS, load_rulebook, read_rules
 
 _FOLDERS = (".", "classes", "profiles", "rules", "linkage")
 Stamp = Mapping[Path, tuple[int, int]]

@@ -1,4 +1,4 @@
-"""Users and tokens in SQL: the tables of rules/schema.py, every change with its audit row in the same transaction."""
+"""Users and tokens in SQL (tables: rules/records/schema.py); every change with an audit row in its transaction."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import Role, User, new_token, token_hash
 from facility.errors import CaretakerError
-from rules.records import Records
-from rules.schema import audit, tokens, users
+from rules.records.records import Records
+from rules.records.schema import audit, tokens, users
 
 LOGIN = "login"
 """The name of the tokens that a login gives."""

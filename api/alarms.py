@@ -1,4 +1,4 @@
-"""Routes: alarms and emergencies; what people do with them goes through rules/commands.py, like everywhere."""
+"""Routes: alarms and emergencies; what people do with them goes through rules/desk/commands.py, like everywhere."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from api.schemas import AlarmRowOut, HabitOut, JournalOut, Rows, Shape, refusals
 from facility.clock import from_ms
 from facility.readings import Value
 from facility.words import SEVERITIES
-from rules import related
-from rules.commands import MAX_NOTE
-from rules.habits import HabitRow, worst_habits
-from rules.notify import REASONS, is_guarded
-from rules.related import FloodRow
-from rules.rows import AlarmRow, JournalRow
+from rules.desk.commands import MAX_NOTE
+from rules.life.rows import AlarmRow, JournalRow
+from rules.notification.notify import REASONS, is_guarded
+from rules.records import related
+from rules.records.habits import HabitRow, worst_habits
+from rules.records.related import FloodRow
 
 router = APIRouter(tags=["alarms"])
 

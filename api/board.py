@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from api.live import LiveCache
 from facility.clock import Clock
-from rules.drills import Drill
-from rules.impairments import Impairment
-from rules.related import FloodRow
-from rules.rows import AlarmRow
+from rules.drills.drills import Drill
+from rules.drills.impairments import Impairment
+from rules.life.rows import AlarmRow
+from rules.records.related import FloodRow
 
 
 @dataclass(frozen=True, slots=True)

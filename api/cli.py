@@ -16,7 +16,7 @@ from api.auth import Passwords, Role
 from facility.clock import SystemClock, from_ms
 from facility.config import load_site
 from facility.errors import ConfigError, StoreError
-from rules.records import open_records
+from rules.records.records import open_records
 
 T = TypeVar("T")
 

@@ -22,9 +22,9 @@ from facility.config import Site
 from facility.errors import BusError, DecodeError, StoreError, TransitionError
 from facility.points import Label
 from facility.wire import Command, CommandStep, commands_topic, decode, encode, parse_topic, results_topic
-from rules.command_desk import CommandDesk, Wish
-from rules.commanding import CommandState
-from rules.rows import CommandRow, NotFoundError
+from rules.desk.command_desk import CommandDesk, Wish
+from rules.life.commanding import CommandState
+from rules.life.rows import CommandRow, NotFoundError
 
 log = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from facility.commanding import MAX_TTL_S
 from facility.points import Label
 from facility.readings import Value
 from facility.words import COMMAND_WORDS
-from rules.commanding import CommandEvent, CommandState
-from rules.commanding import allowed as legal
-from rules.rows import CommandRow, CommandStepRow
-from rules.transactions import MAX_NOTE
+from rules.life.commanding import CommandEvent, CommandState
+from rules.life.commanding import allowed as legal
+from rules.life.rows import CommandRow, CommandStepRow
+from rules.records.transactions import MAX_NOTE
 
 router = APIRouter(tags=["commands"])
 

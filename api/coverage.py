@@ -13,7 +13,7 @@ from api.schemas import Rows, Shape, refusals
 from facility.assets import Asset, Location
 from facility.coverage import Cover, cover_of, is_critical, per_cent, summed
 from facility.points import Label
-from rules.alarm import Suppression
+from rules.life.alarm import Suppression
 
 router = APIRouter(tags=["assets"])
 By = Literal["site", "building", "location", "system", "asset"]

@@ -26,15 +26,15 @@ from facility.points import Label
 from ingest.accounting import Gap
 from ingest.deadletters import DeadLetters
 from ingest.store import ReadingStore
-from rules import related
-from rules.command_desk import CommandDesk
-from rules.commands import Commands
-from rules.drilling import drills_of
+from rules.desk.command_desk import CommandDesk
+from rules.desk.commands import Commands
+from rules.desk.drilling import drills_of
+from rules.desk.impairing import impairments_of
 from rules.effects import Seen
-from rules.impairing import impairments_of
-from rules.notify import Routing
+from rules.notification.notify import Routing
 from rules.performance.reading import Performance
-from rules.records import Records
+from rules.records import related
+from rules.records.records import Records
 
 COOKIE = "caretaker_session"
 Metrics = Callable[[], Mapping[str, Mapping[str, float]]]

@@ -16,15 +16,15 @@ from api.deps import Deps, DepsOf, Reader, may
 from api.problems import refused
 from api.schemas import Name, Rows, Shape, refusals
 from facility.clock import from_ms, to_ms
-from rules import drilling
-from rules.drilling import Declaration
-from rules.drills import Drill, DrillEvent
-from rules.notify import Routing
-from rules.records import Records
-from rules.schema_drills import drill_journal
-from rules.scope import Scope
-from rules.transactions import MAX_NOTE
-from rules.transitions import Act
+from rules.desk import drilling
+from rules.desk.drilling import Declaration
+from rules.drills.drills import Drill, DrillEvent
+from rules.drills.scope import Scope
+from rules.notification.notify import Routing
+from rules.records.records import Records
+from rules.records.schema_drills import drill_journal
+from rules.records.transactions import MAX_NOTE
+from rules.records.transitions import Act
 
 router = APIRouter(tags=["drills"])
 Manager = Annotated[User, Depends(may(Action.DRILL))]

@@ -16,7 +16,7 @@ from api.schemas import Rows, Shape, refusals
 from api.schemas_explain import AlarmExplainedOut, RuleExplainedOut, RuleStateOut
 from facility.errors import ConfigError
 from facility.points import Label
-from rules.compiled import CompiledRule, Rulebook
+from rules.book.compiled import CompiledRule, Rulebook
 
 router = APIRouter(tags=["alarms"])
 At = Annotated[str | None, Query(max_length=40, description="ISO 8601 with a zone, or ms")]

@@ -30,7 +30,7 @@ from rules.explain.sentence import VERDICTS, sentence
 from rules.explain.telling import Sent, Told
 from rules.explain.words import phrase, value_of
 from rules.language.trace import Given, Node
-from rules.notify import REASONS
+from rules.notification.notify import REASONS
 from rules.rule import Rule
 
 _WHO: Mapping[str, Action] = {"acknowledge": Action.ALARM_ACKNOWLEDGE, "reset": Action.ALARM_RESET}

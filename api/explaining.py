@@ -21,17 +21,17 @@ from facility.errors import ConfigError, StoreError
 from facility.points import Label
 from facility.readings import Quality, Reading, Sample, Value
 from ingest.store import ReadingStore
-from rules.compiled import CompiledRule, Rulebook, compiled
+from rules.book.compiled import CompiledRule, Rulebook, compiled
+from rules.book.rulebook import load_rulebook
+from rules.book.versions import ruled
 from rules.conditions import NORMAL, Phase, State
-from rules.delays import load_delays
 from rules.explain.scene import Account, Scene, is_cut, span_of
 from rules.explain.telling import MESSAGE, Told, told
 from rules.language.grammar import ExpressionError
-from rules.records import Records
-from rules.rows import AlarmRow, JournalRow, NotFoundError, TicketRow
-from rules.rule_texts import version
-from rules.rulebook import load_rulebook
-from rules.versions import ruled
+from rules.life.rows import AlarmRow, JournalRow, NotFoundError, TicketRow
+from rules.records.delays import load_delays
+from rules.records.records import Records
+from rules.records.rule_texts import version
 
 MAX_SAMPLES = 100_000
 """Stored samples that are played at most; of more only the newest."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from facility.assets import Asset, Location
 from facility.points import Label
-from rules.rows import AlarmRow
+from rules.life.rows import AlarmRow
 
 By = Literal["location", "cause", "asset"]
 

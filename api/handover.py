@@ -13,8 +13,8 @@ from api.handover_sheet import Handover, as_html
 from api.impairments import ImpairmentRow, impairment_row
 from api.schemas import Shape, refusals
 from facility.clock import from_ms
-from rules.drilling import drills_of
-from rules.impairing import impairments_of
+from rules.desk.drilling import drills_of
+from rules.desk.impairing import impairments_of
 
 router = APIRouter(tags=["impairments"])
 DAY_MS = 86_400_000

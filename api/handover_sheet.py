@@ -12,9 +12,9 @@ from facility.clock import from_ms
 from facility.config import Site
 from facility.points import Label
 from facility.words import DRILL_STATES, IMPAIRMENT_STATES
-from rules.drills import Drill
-from rules.impairments import Impairment, ImpairmentState
-from rules.scope import Scope
+from rules.drills.drills import Drill
+from rules.drills.impairments import Impairment, ImpairmentState
+from rules.drills.scope import Scope
 
 WORDS: dict[str, Label] = {
     "title": Label("交接班清单：演习与设施停用", "Shift hand-over: drills and impairments"),

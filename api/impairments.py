@@ -15,13 +15,13 @@ from api.drills import ScopeShape, StepRow, scope_shape, step_row, steps
 from api.problems import refused
 from api.schemas import Rows, Shape, refusals
 from facility.clock import from_ms, to_ms
-from rules import impairing
-from rules.impairing import Opening
-from rules.impairments import LONGEST_ROUND_M, Impairment, ImpairmentEvent
-from rules.notify import Routing
-from rules.schema_drills import impairment_journal
-from rules.transactions import MAX_NOTE
-from rules.transitions import Act
+from rules.desk import impairing
+from rules.desk.impairing import Opening
+from rules.drills.impairments import LONGEST_ROUND_M, Impairment, ImpairmentEvent
+from rules.notification.notify import Routing
+from rules.records.schema_drills import impairment_journal
+from rules.records.transactions import MAX_NOTE
+from rules.records.transitions import Act
 
 router = APIRouter(tags=["impairments"])
 Opener = Annotated[User, Depends(may(Action.IMPAIRMENT))]

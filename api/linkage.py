@@ -14,11 +14,11 @@ from api.linkage_sheet import as_csv, as_html
 from api.problems import refused
 from api.schemas import Rows, Shape, refusals
 from facility.clock import from_ms
-from rules.linkage import keeping
+from rules.life.rows import NotFoundError
 from rules.linkage.ledger import Link
 from rules.linkage.run import EffectRecord, Run
 from rules.linkage.verdicts import Verdict
-from rules.rows import NotFoundError
+from rules.records import linkage_runs
 
 router = APIRouter(tags=["linkage"])
 Noter = Annotated[User, Depends(may(Action.LINKAGE_NOTE))]
@@ -81,7 +81,9 @@ class NoteRow(Shape):
 class Note(Shape):
     """What there is to say."""
 
-    text: str = Field(min_length=1, max_length=keeping.MAX_NOTE, pattern=r"\S", examples=["Lift 2 recalled by hand"])
+    text: str = Field(
+        min_length=1, max_length=linkage_runs.MAX_NOTE, pattern=r"\S", examples=["Lift 2 recalled by hand"]
+    )
 
 
 class Chain(Shape):
@@ -101,7 +103,7 @@ async def runs(
     cursor: Annotated[str | None, Query(max_length=64, description="`next` of the page before")] = None,
 ) -> Rows[RunRow]:
     """Every confirmed fire, drill and test, with how many effects came, came late or did not come."""
-    found = await keeping.runs(deps.records, deps.site.id, limit=limit + 1, after=cursor)
+    found = await linkage_runs.runs(deps.records, deps.site.id, limit=limit + 1, after=cursor)
     page = found[:limit]
     return Rows(items=[run_row(run) for run in page], next=page[-1].id if len(found) > limit else None)
 
@@ -109,8 +111,8 @@ async def runs(
 @router.get("/linkage/verify", summary="Is the chain of records whole", responses=refusals())
 async def verify(deps: DepsOf, _: Reader) -> Chain:
     """Recompute every link. Whoever keeps `newest` elsewhere can prove later that nothing before it was changed."""
-    links = await keeping.links(deps.records, deps.site.id)
-    number, wrong = await keeping.verify(deps.records, deps.site.id)
+    links = await linkage_runs.links(deps.records, deps.site.id)
+    number, wrong = await linkage_runs.verify(deps.records, deps.site.id)
     newest = links[-1].hash if links else ""
     return Chain(links=number, whole=wrong is None, broken=None if wrong is None else wrong + 1, newest=newest)
 
@@ -163,13 +165,13 @@ async def export_html(
 ) -> Response:
     """A page of its own, without scripts, for the printer and the file."""
     found = await the_run(deps, run)
-    links = await keeping.links(deps.records, deps.site.id, found.id)
+    links = await linkage_runs.links(deps.records, deps.site.id, found.id)
     return Response(as_html(found, links, deps.site, language), media_type="text/html; charset=utf-8")
 
 
 async def the_run(deps: Deps, run: str) -> Run:
     """A run of this site; NotFoundError."""
-    found = await keeping.run_of(deps.records, deps.site.id, run[:64])
+    found = await linkage_runs.run_of(deps.records, deps.site.id, run[:64])
     if found is None:
         raise NotFoundError("run", run)
     return found
@@ -177,14 +179,16 @@ async def the_run(deps: Deps, run: str) -> Run:
 
 async def notes_of(deps: Deps, run: str) -> list[Link]:
     """The notes of a run, oldest first."""
-    return [link for link in await keeping.links(deps.records, deps.site.id, run) if link.kind == "note"]
+    return [link for link in await linkage_runs.links(deps.records, deps.site.id, run) if link.kind == "note"]
 
 
 async def write_note(deps: Deps, user: User, run: str, text: str) -> None:
     """Append a note; NotFoundError, ApiError 422 for an empty or overlong one."""
     found = await the_run(deps, run)
     with refused():
-        await keeping.add_note(deps.records, deps.site.id, found.id, text=text, author=user.name, at=deps.clock.ms())
+        await linkage_runs.add_note(
+            deps.records, deps.site.id, found.id, text=text, author=user.name, at=deps.clock.ms()
+        )
 
 
 def run_row(run: Run) -> RunRow:

@@ -14,8 +14,8 @@ from api.problems import not_found, refused
 from api.schemas import AlarmRowOut, RemovalOut, Rows, Shape, refusals
 from facility.clock import from_ms
 from facility.points import Label
-from rules.commands import MAX_NOTE, Removal
-from rules.rows import RemovalRow
+from rules.desk.commands import MAX_NOTE, Removal
+from rules.life.rows import RemovalRow
 
 router = APIRouter(tags=["alarms"])
 

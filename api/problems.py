@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from facility.errors import BusError, CaretakerError, DecodeError, StoreError, TransitionError
 from facility.points import Label
-from rules.rows import NotFoundError
+from rules.life.rows import NotFoundError
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from pydantic import Field
 from api.deps import DepsOf, Reader
 from api.schemas import Rows, Shape, refusals
 from facility.clock import from_ms
-from rules.rule_texts import VersionRow, version, versions
-from rules.shadow_report import SideBySide, side_by_side
+from rules.records.rule_texts import VersionRow, version, versions
+from rules.records.shadow_report import SideBySide, side_by_side
 from rules.trial.compare import Pair, Tally
 
 router = APIRouter(tags=["rules"])

@@ -14,10 +14,10 @@ from api.problems import ApiError, refused
 from api.schemas import MoveOut, PersonRow, Rows, Shape, TicketOut, refusals
 from facility.clock import from_ms
 from facility.points import Label
-from rules.commands import MAX_NOTE
-from rules.rows import TicketRow
-from rules.tickets import TicketEvent, TicketState
-from rules.tickets import allowed as legal
+from rules.desk.commands import MAX_NOTE
+from rules.life.rows import TicketRow
+from rules.life.tickets import TicketEvent, TicketState
+from rules.life.tickets import allowed as legal
 
 router = APIRouter(tags=["tickets"])
 

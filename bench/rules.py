@@ -20,17 +20,17 @@ from facility.assets import Asset
 from facility.catalog import Catalog, load_catalog
 from facility.points import Kind, Label
 from facility.readings import Quality, Sample
-from rules.compiled import CompiledRule, Rulebook
-from rules.data.checkfile import read_checks
-from rules.data.rules import with_checks
+from rules.book.compiled import CompiledRule, Rulebook
+from rules.book.data.checkfile import read_checks
+from rules.book.data.rules import with_checks
 from rules.engine import Engine
 from rules.language.expression import compile_expression
 from rules.language.frame import Frame
-from rules.notify import Routing
-from rules.records import new_id
-from rules.rows import AlarmRow
+from rules.life.rows import AlarmRow
+from rules.notification.notify import Routing
+from rules.records.records import new_id
+from rules.records.transitions import Changes, Key, judge
 from rules.rule import Raises, Rule, Severity
-from rules.transitions import Changes, Key, judge
 
 ASSETS = 100
 POINTS = 20

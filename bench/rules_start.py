@@ -17,9 +17,9 @@ from facility.bus import MemoryBus
 from facility.clock import SystemClock
 from facility.readings import Sample
 from facility.settings import RecordsSettings
-from rules.readback import CATCH_UP
-from rules.records import Records, open_records
-from rules.rows import Cursor
+from rules.life.rows import Cursor
+from rules.records.records import Records, open_records
+from rules.role.readback import CATCH_UP
 
 LIFTS = 2_000
 PORTION = 1_000

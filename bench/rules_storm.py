@@ -24,13 +24,13 @@ from facility.points import Label
 from facility.readings import Sample
 from facility.settings import ChannelSettings, RecordsSettings, RouteSettings, Settings
 from facility.wire import Batch, encode, readings_topic
-from rules import schema
-from rules.compiled import CompiledRule, Rulebook
+from rules.book.compiled import CompiledRule, Rulebook
 from rules.language.expression import compile_expression
-from rules.notify import Message
-from rules.records import Records, open_records
+from rules.notification.notify import Message
+from rules.records import schema
+from rules.records.records import Records, open_records
+from rules.role.service import Rules
 from rules.rule import Raises, Rule, Severity
-from rules.service import Rules
 
 LIFTS = 1_000
 SECONDS = 10

@@ -124,7 +124,7 @@ class RouteSettings(Strict):
 
 
 class FoldingSettings(Strict):
-    """How consequences are told together with their cause (rules/folding.py).
+    """How consequences are told together with their cause (rules/notification/folding.py).
 
     A possible consequence is held for `settle` seconds, in case its cause follows; a cause explains what is raised
     within `window` seconds after it (and up to `settle` before it); when it is over, what still stands `release`
@@ -137,7 +137,7 @@ class FoldingSettings(Strict):
 
 
 class FloodSettings(Strict):
-    """When so many alarms come that telling each helps nobody (rules/flood.py).
+    """When so many alarms come that telling each helps nobody (rules/notification/flood.py).
 
     More than `start` alarms within `window` seconds begin a flood, fewer than `end` within as long end it. Meanwhile
     severities 3 and 4 are only told in a summary, one every `summary` seconds, and of severity 2 no more than

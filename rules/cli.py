@@ -16,7 +16,7 @@ from facility.catalog import Catalog, load_catalog
 from facility.config import load_site
 from facility.errors import ConfigError
 from facility.points import Label
-from rules.rulebook import PACKS, Definition, read_rules
+from rules.book.rulebook import PACKS, Definition, read_rules
 from rules.trial.junit import junit
 from rules.trial.testfile import SHIPPED, Ground, read_tests
 from rules.trial.verdict import Outcome, Verdict, judge

@@ -17,8 +17,8 @@ from heapq import heappop, heappush
 from facility.points import Kind
 from facility.presence import HEARTBEAT_MS
 from facility.readings import Quality, Sample, Value
-from rules.derived import CompiledPoint
-from rules.kinship import Kinship
+from rules.book.derived import CompiledPoint
+from rules.book.kinship import Kinship
 from rules.language.frame import Frame, Slot
 from rules.language.trends import seconds_of_readings
 

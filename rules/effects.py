@@ -1,4 +1,4 @@
-"""What the pure engine asks the shell to do; frozen values, carried out by rules/service.py."""
+"""What the pure engine asks the shell to do; frozen values, carried out by rules/role/service.py."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from zoneinfo import ZoneInfo
 from facility.assets import Asset
 from facility.catalog import Catalog
 from facility.readings import Quality, Sample
-from rules.compiled import Rulebook
+from rules.book.compiled import Rulebook
 from rules.conditions import ACTIVE, Phase, State, observe, settle, step
 from rules.deriving import Deriving
 from rules.effects import Judgement, Seen, Standing

@@ -9,11 +9,11 @@ from facility.catalog import Catalog
 from facility.config import Site
 from facility.readings import Sample
 from rules.coverage import Coverage, Key
+from rules.drills.scope import Ground
 from rules.effects import Judgement
 from rules.engine import Engine
 from rules.linkage.judge import Linkage
 from rules.linkage.run import Run
-from rules.scope import Ground
 
 
 @dataclass(frozen=True, slots=True)

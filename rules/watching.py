@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from facility.assets import Asset
 from facility.catalog import Catalog
-from rules.compiled import CompiledRule, Rulebook
+from rules.book.compiled import CompiledRule, Rulebook
+from rules.book.kinship import Kinship
 from rules.conditions import NORMAL, Event, Phase, State, Timing, due
 from rules.deriving import Deriving, Place
 from rules.effects import Judgement, Kind, Seen
-from rules.kinship import Kinship
 from rules.language.frame import Frame, Guard, Slot
 from rules.language.relation import Relation
 from rules.language.trends import seconds_of_readings

@@ -1,7 +1,7 @@
 """Draw the life of an alarm from its tables: docs/pictures/alarm-states.svg. Run by `make alarm-diagram`.
 
-Only the places of the boxes are chosen here; every arrow and its label is a row of rules/alarm.py, so that a picture
-which is not what the tables say can't be drawn. A state that has no place is an error.
+Only the places of the boxes are chosen here; every arrow and its label is a row of rules/life/alarm.py, so that a
+picture which is not what the tables say can't be drawn. A state that has no place is an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facility.points import Label
 from facility.words import ALARM_STATES
-from rules.alarm import PROCESS, SUPPRESSION, Event, State, Suppression
+from rules.life.alarm import PROCESS, SUPPRESSION, Event, State, Suppression
 
 PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "alarm-states.svg"
 WIDTH, HEIGHT = 1240, 980

@@ -10,8 +10,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from facility.catalog import load_catalog
+from rules.book.rulebook import PACKS, read_rules
 from rules.rule import Rule
-from rules.rulebook import PACKS, read_rules
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "watched.md"
 HEAD = """\

@@ -12,10 +12,10 @@ from api.console.marks import Text, box
 from api.console.removing import Removing
 from api.console.visitor import Visitor
 from api.present import age_text
-from rules.alarm import PROCESS, SUPPRESSION, Event
-from rules.commands import MAX_NOTE
-from rules.notify import is_guarded
-from rules.rows import AlarmRow
+from rules.desk.commands import MAX_NOTE
+from rules.life.alarm import PROCESS, SUPPRESSION, Event
+from rules.life.rows import AlarmRow
+from rules.notification.notify import is_guarded
 
 MINUTES = (15, 30, 60, 120, 240, 480)
 USUAL = 60

@@ -17,9 +17,9 @@ from facility.errors import StoreError
 from facility.points import Kind, Label, Point
 from facility.readings import Quality, Value
 from facility.words import ALARM_STATES
-from rules.notify import REASONS
-from rules.related import consequences, folded
-from rules.rows import AlarmRow, JournalRow, NotFoundError, RemovalRow
+from rules.life.rows import AlarmRow, JournalRow, NotFoundError, RemovalRow
+from rules.notification.notify import REASONS
+from rules.records.related import consequences, folded
 
 MOST = 30
 """Consequences that are listed."""

@@ -16,7 +16,7 @@ from api.console.texts import word
 from api.console.visitor import Visitor
 from api.grouping import By, Group, Places, followers, grouped
 from facility.words import ALARM_STATES
-from rules.rows import AlarmRow
+from rules.life.rows import AlarmRow
 
 SHOWN = 60
 """Cards on the page; a flood is counted, not drawn."""

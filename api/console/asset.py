@@ -21,7 +21,7 @@ from facility.assets import Asset
 from facility.points import Point
 from facility.readings import Quality
 from facility.words import ALARM_STATES
-from rules.rows import AlarmRow
+from rules.life.rows import AlarmRow
 
 
 class PointLine:

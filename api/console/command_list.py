@@ -15,8 +15,8 @@ from api.console.visitor import Visitor
 from api.present import age_text
 from facility.assets import Asset
 from facility.errors import StoreError
-from rules.commanding import CommandEvent, CommandState
-from rules.rows import CommandRow, CommandStepRow
+from rules.life.commanding import CommandEvent, CommandState
+from rules.life.rows import CommandRow, CommandStepRow
 
 KEPT = 8
 """How many of the last commands are shown."""

@@ -18,8 +18,8 @@ from api.present import age_text, number_text, unit_text, value_words
 from facility.assets import Asset
 from facility.commanding import Target
 from facility.points import Kind, Point, Requirement
-from rules.rows import CommandRow
-from rules.transactions import MAX_NOTE
+from rules.life.rows import CommandRow
+from rules.records.transactions import MAX_NOTE
 
 TIMES_S = (300, 900, 3600, 4 * 3600, 8 * 3600, 24 * 3600)
 USUAL_S = 900

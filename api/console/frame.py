@@ -21,8 +21,8 @@ from api.console.visitor import Visitor
 from api.live import Gateway
 from facility.errors import StoreError
 from facility.words import SEVERITIES
-from rules.alarm import Suppression
-from rules.rows import AlarmRow
+from rules.life.alarm import Suppression
+from rules.life.rows import AlarmRow
 
 TICK_S = 0.5
 LATE_S = 10.0

@@ -16,11 +16,11 @@ from api.linkage import notes_of, write_note
 from api.linkage_sheet import end_words, limit_words, seen_words, since, word
 from facility.errors import StoreError
 from facility.points import Label
-from rules.linkage import keeping
 from rules.linkage.ledger import Link
 from rules.linkage.run import EffectRecord, Run
 from rules.linkage.run import Text as Words
 from rules.linkage.verdicts import WORDS, Verdict
+from rules.records import linkage_runs
 
 SHOWN = 40
 """Runs in the list."""
@@ -128,7 +128,7 @@ class LinkagePage:
     async def _read(self) -> None:
         deps = self._visitor.deps
         try:
-            runs = await keeping.runs(deps.records, deps.site.id, limit=SHOWN)
+            runs = await linkage_runs.runs(deps.records, deps.site.id, limit=SHOWN)
             run = self._chosen(runs)
             if run is not None:
                 self._notes = run.id, await notes_of(deps, run.id)

@@ -12,9 +12,9 @@ from api.present import age_text, quality_label, unit_text, value_text
 from facility.points import Point
 from facility.readings import Quality, Reading
 from facility.words import ALARM_MARKS, SEVERITIES
-from rules.alarm import Suppression
-from rules.notify import is_guarded
-from rules.rows import AlarmRow
+from rules.life.alarm import Suppression
+from rules.life.rows import AlarmRow
+from rules.notification.notify import is_guarded
 
 
 class Text(ui.label):

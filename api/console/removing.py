@@ -12,10 +12,10 @@ from api.console.texts import word
 from api.console.visitor import Visitor
 from facility.errors import StoreError
 from facility.words import TICKET_STATES
-from rules.commands import MAX_NOTE, Removal
-from rules.notify import is_guarded
-from rules.rows import AlarmRow, TicketRow
-from rules.tickets import PENDING
+from rules.desk.commands import MAX_NOTE, Removal
+from rules.life.rows import AlarmRow, TicketRow
+from rules.life.tickets import PENDING
+from rules.notification.notify import is_guarded
 
 
 class Removing:

@@ -13,9 +13,9 @@ from api.console.marks import Text, box, link, severity_mark
 from api.console.texts import CHANGES, word
 from api.console.visitor import Visitor
 from facility.errors import StoreError
-from rules.rows import NotFoundError
-from rules.rule_texts import VersionRow, versions
-from rules.shadow_report import SideBySide, side_by_side
+from rules.life.rows import NotFoundError
+from rules.records.rule_texts import VersionRow, versions
+from rules.records.shadow_report import SideBySide, side_by_side
 from rules.trial.compare import Change, Episode, Pair
 
 DAYS = 7

@@ -19,12 +19,12 @@ from api.drills import stop_drill
 from api.impairments import act_on, go_round
 from facility.errors import StoreError
 from facility.words import DRILL_STATES, IMPAIRMENT_STATES
-from rules.drilling import drills_of
-from rules.drills import TABLE as DRILL_TABLE
-from rules.drills import Drill, DrillEvent, DrillState
-from rules.impairing import impairments_of
-from rules.impairments import TABLE as IMPAIRMENT_TABLE
-from rules.impairments import Impairment, ImpairmentEvent, ImpairmentState
+from rules.desk.drilling import drills_of
+from rules.desk.impairing import impairments_of
+from rules.drills.drills import TABLE as DRILL_TABLE
+from rules.drills.drills import Drill, DrillEvent, DrillState
+from rules.drills.impairments import TABLE as IMPAIRMENT_TABLE
+from rules.drills.impairments import Impairment, ImpairmentEvent, ImpairmentState
 
 SHOWN = 12
 """Drills and closed entries on the page."""

@@ -12,10 +12,10 @@ from api.console.marks import Text, box
 from api.console.visitor import Visitor
 from api.drills import declare_drill
 from api.impairments import open_impairment
-from rules.drilling import Declaration
-from rules.impairing import Opening
-from rules.scope import Scope
-from rules.transactions import MAX_NOTE
+from rules.desk.drilling import Declaration
+from rules.desk.impairing import Opening
+from rules.drills.scope import Scope
+from rules.records.transactions import MAX_NOTE
 
 MINUTE, HOUR = 60_000, 3_600_000
 Do = Callable[[User, str, int | None], Awaitable[object]]

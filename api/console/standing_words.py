@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from api.console.visitor import Visitor
 from facility.points import Label
-from rules.drills import Drill
-from rules.impairments import Impairment, ImpairmentState
-from rules.scope import Scope
+from rules.drills.drills import Drill
+from rules.drills.impairments import Impairment, ImpairmentState
+from rules.drills.scope import Scope
 
 NAMED = 4
 """Things of a scope that are named one by one."""

@@ -11,9 +11,9 @@ from api.console.visitor import Visitor
 from api.tickets import ACTION_OF, Move, move_ticket, moves, workers
 from facility.errors import StoreError
 from facility.words import TICKET_STATES
-from rules.commands import MAX_NOTE
-from rules.rows import TicketRow
-from rules.tickets import TicketEvent
+from rules.desk.commands import MAX_NOTE
+from rules.life.rows import TicketRow
+from rules.life.tickets import TicketEvent
 
 QUICK = frozenset({TicketEvent.ACCEPT, TicketEvent.ARRIVE, TicketEvent.VERIFY, TicketEvent.CLOSE})
 """Moves that need no word; the others ask for a note, and `assign` for a person."""

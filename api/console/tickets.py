@@ -11,8 +11,8 @@ from api.console.marks import Look, Text, box
 from api.console.ticket_card import Asking, TicketCard
 from api.console.visitor import Visitor
 from facility.errors import StoreError
-from rules.rows import TicketRow
-from rules.tickets import FINAL
+from rules.life.rows import TicketRow
+from rules.life.tickets import FINAL
 
 SHOWN = 60
 EVERY_TICKS = 4

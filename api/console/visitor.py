@@ -20,7 +20,7 @@ from facility.clock import from_ms
 from facility.errors import StoreError, TransitionError
 from facility.points import Label
 from facility.words import ALARM_STATES, COMMAND_STATES, DRILL_STATES, IMPAIRMENT_STATES, TICKET_STATES
-from rules.rows import NotFoundError
+from rules.life.rows import NotFoundError
 
 Mood = Literal["positive", "negative", "warning"]
 

@@ -15,8 +15,8 @@ from facility.assets import Asset
 from facility.points import Point
 from facility.readings import Reading
 from facility.words import SEVERITIES
-from rules.alarm import Suppression
-from rules.rows import AlarmRow
+from rules.life.alarm import Suppression
+from rules.life.rows import AlarmRow
 
 MAX_TILES = 200
 """More would be slow in the browser and are no wall; the page says how many it leaves out."""

@@ -23,8 +23,8 @@ from rules.explain.sentence import sentence
 from rules.explain.telling import Sent, Told
 from rules.explain.words import duration, phrase, value_of
 from rules.language.trace import Form, Node
-from rules.notify import REASONS
-from rules.rows import AlarmRow, NotFoundError
+from rules.life.rows import AlarmRow, NotFoundError
+from rules.notification.notify import REASONS
 
 MOST_INPUTS = 40
 """Inputs that are listed; the API has them all."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from facility.points import Label
 from facility.words import SEVERITIES, TICKET_STATES
-from rules.alarm import State, Suppression
-from rules.escalation import next_due
 from rules.explain.scene import Account
 from rules.explain.sentence import missing
-from rules.rows import AlarmRow, TicketRow
+from rules.life.alarm import State, Suppression
+from rules.life.escalation import next_due
+from rules.life.rows import AlarmRow, TicketRow
 from rules.rule import Rule
 
 _QUIET: Mapping[str, Label] = {

@@ -15,9 +15,9 @@ from facility.catalog import Catalog
 from facility.points import Point
 from facility.presence import HEARTBEAT_MS
 from facility.readings import Quality, Sample, Value
-from rules.compiled import CompiledRule, Rulebook
+from rules.book.compiled import CompiledRule, Rulebook
+from rules.book.derived import DerivedPoints
 from rules.conditions import Phase, State, Timing, due
-from rules.derived import DerivedPoints
 from rules.engine import Engine
 from rules.language.expression import Compiled
 from rules.language.relation import Relation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rules.rows import DeliveryRow, JournalRow, OutboxRow
+from rules.life.rows import DeliveryRow, JournalRow, OutboxRow
 
 MESSAGE = "message"
 _SAME: Mapping[str, str] = {"announce": "raise", "ticket": "raise"}

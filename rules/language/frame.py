@@ -32,7 +32,7 @@ _TYPES: Mapping[Kind, frozenset[type]] = {
 
 
 class Guard(Protocol):
-    """What looks at every reading of a point before the rules do (rules/data)."""
+    """What looks at every reading of a point before the rules do (rules/book/data)."""
 
     distrust: bool
 

@@ -43,7 +43,7 @@ class Form(StrEnum):
     CONSTANT = "constant"
     RELATION = "relation"
     CHECK = "check"
-    """A check of the data itself (rules/data), which is no expression: `name` says which, `point` of what."""
+    """A check of the data itself (rules/book/data), which is no expression: `name` says which, `point` of what."""
     ASSET = "asset"
     """One of the assets that a relation asks: `name` is its id, the truth that of the condition there."""
 

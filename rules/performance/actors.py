@@ -20,15 +20,15 @@ from facility.clock import Clock
 from facility.config import Site
 from facility.errors import StoreError
 from facility.points import Label
-from rules import schema
+from rules.life.rows import TicketRow, values
+from rules.life.tickets import TicketState
 from rules.performance.months import Month
 from rules.performance.reading import TooMuchError, measure
 from rules.performance.tally import Key, Measured, Often
-from rules.records import Records
-from rules.rows import TicketRow, values
-from rules.tickets import TicketState
-from rules.transitions import SYSTEM, ticket_entry
-from rules.writing import insert_missing
+from rules.records import schema
+from rules.records.records import Records
+from rules.records.transitions import SYSTEM, ticket_entry
+from rules.records.writing import insert_missing
 
 log = logging.getLogger(__name__)
 

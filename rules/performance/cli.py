@@ -15,7 +15,7 @@ from facility.errors import CaretakerError
 from rules.performance.monthly import report_of
 from rules.performance.months import Month
 from rules.performance.report import page
-from rules.records import open_records
+from rules.records.records import open_records
 
 
 def report(

@@ -10,7 +10,7 @@ from rules.performance.months import Month
 from rules.performance.names import titles
 from rules.performance.reading import measure, stand
 from rules.performance.report import Report
-from rules.records import Records
+from rules.records.records import Records
 
 
 async def report_of(records: Records, site: Site, month: Month, now: int) -> Report:

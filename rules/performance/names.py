@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import select
 
 from facility.points import Label
-from rules import schema
 from rules.performance.tally import Key
-from rules.records import Records
+from rules.records import schema
+from rules.records.records import Records
 
 
 async def titles(records: Records, site: str, keys: Iterable[Key]) -> dict[Key, Label]:

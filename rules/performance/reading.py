@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import case, func, or_, select
 
 from facility.clock import Clock
-from rules import schema
-from rules.alarm import ACTIVE, Suppression
+from rules.life.alarm import ACTIVE, Suppression
 from rules.performance.tally import DAY, HOUR, Measured, Standing, Tally, Transition
-from rules.records import Records
+from rules.records import schema
+from rules.records.records import Records
 
 PAGE = 2000
 """Lines of the journal that one query gives."""

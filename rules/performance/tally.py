@@ -16,7 +16,8 @@ from datetime import date, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from rules import chatter, flood
+from rules.life import chatter
+from rules.notification import flood
 
 TEN = 600_000
 HOUR = 3_600_000

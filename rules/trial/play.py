@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from facility.catalog import Catalog
 from facility.readings import Sample
+from rules.book.rulebook import Definition, assign
 from rules.conditions import Phase, State
 from rules.engine import Engine, Key
 from rules.language.expression import INDEXED
 from rules.language.grammar import ExpressionError, parse, source
-from rules.rulebook import Definition, assign
 from rules.trial.story import Expected, Shown, Story, Transition
 
 FINE, COARSE = 7_200_000, 86_400_000

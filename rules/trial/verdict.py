@@ -9,9 +9,9 @@ from enum import StrEnum
 from facility.catalog import Catalog
 from facility.points import Kind, Label, Point
 from facility.readings import Quality
+from rules.book.rulebook import Definition
 from rules.conditions import Phase
 from rules.engine import Key
-from rules.rulebook import Definition
 from rules.trial.notation import Told
 from rules.trial.play import Part, Played, Stand, Trace, play, trace
 from rules.trial.story import Expected, Shown, Story, Transition, named

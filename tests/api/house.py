@@ -25,10 +25,10 @@ from facility.wire import Batch, DeviceStatus, Status, encode, readings_topic, s
 from ingest.deadletters import DeadLetters
 from ingest.memory_store import MemoryStore
 from ingest.store import Delivery
-from rules.database import new_engine
 from rules.effects import Judgement
-from rules.notify import Routing
-from rules.records import Records, open_records
+from rules.notification.notify import Routing
+from rules.records.database import new_engine
+from rules.records.records import Records, open_records
 from rules.rule import Raises, Rule, Severity
 from simulators.control import SimulationControl
 from simulators.service import Simulation

@@ -5,9 +5,9 @@ from __future__ import annotations
 from facility.points import Label
 from facility.readings import Value
 from rules.language.expression import compile_expression
-from rules.linkage.keeping import keep_runs
 from rules.linkage.matrix import Effect, Matrix, Proof, Term, Zone
 from rules.linkage.run import Run, begin
+from rules.records.linkage_runs import keep_runs
 from tests.api.house import NOW, House
 
 TEXTS = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from api.grouping import Places, followers, grouped
 from facility.assets import Asset, Location
 from facility.points import Label
-from rules import schema
+from rules.records import schema
 from tests.api.house import House, a_rule
 from tests.rules.rows import an_alarm_row
 

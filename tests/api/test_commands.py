@@ -17,8 +17,8 @@ from api.commander import BURST, EVERY_S
 from facility.bus import Message
 from facility.errors import BusError, StoreError
 from facility.wire import Command, commands_topic, decode, encode, results_topic
-from rules.commanding import APPROVAL_MS, ARRIVAL_MS, PATIENCE_MS
-from rules.schema import audit
+from rules.life.commanding import APPROVAL_MS, ARRIVAL_MS, PATIENCE_MS
+from rules.records.schema import audit
 from tests.api.commandable import WHOLE_WAY, FakeGateway, commandable
 from tests.api.house import House, a_house
 from tests.api.test_problems import is_problem

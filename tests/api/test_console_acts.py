@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 from api.auth import Role
 from api.deps import COOKIE
 from facility.errors import StoreError
-from rules.schema import audit, users
-from rules.tickets import TicketEvent
+from rules.life.tickets import TicketEvent
+from rules.records.schema import audit, users
 from tests.api.console_house import Console, console_house, served
 from tests.api.house import a_rule
 from tests.services.browser import PHONE, open_browser, visit

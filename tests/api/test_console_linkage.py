@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from rules.linkage import keeping
+from rules.records import linkage_runs
 from tests.api.console_house import Console, console_house, served
 from tests.api.linkage_runs import a_run, keep
 from tests.services.browser import PHONE, open_browser
@@ -54,7 +54,7 @@ async def test_a_run_that_is_over_is_opened_and_gets_a_note(console: Console) ->
         await window.page.click(".button.main:has-text('Confirm')")
         await window.sees(".said .entry:has-text('Power cut by hand')")
         assert not window.complaints
-    links = await keeping.links(console.house.deps.records, console.house.deps.site.id, "L1")
+    links = await linkage_runs.links(console.house.deps.records, console.house.deps.site.id, "L1")
     assert [(link.kind, link.author) for link in links] == [("run", ""), ("note", "operator")]
 
 

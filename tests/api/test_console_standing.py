@@ -8,11 +8,11 @@ import pytest
 import pytest_asyncio
 
 from api.console.standing_dialogs import zones_of
-from rules import drilling, impairing
-from rules.drilling import Declaration
-from rules.impairing import Opening
+from rules.desk import drilling, impairing
+from rules.desk.drilling import Declaration
+from rules.desk.impairing import Opening
+from rules.drills.scope import Scope
 from rules.rule import Raises
-from rules.scope import Scope
 from tests.api.console_house import Console, console_house, served
 from tests.api.house import House, a_rule
 from tests.services.browser import PHONE, open_browser

@@ -12,9 +12,9 @@ from playwright.async_api import Browser
 from facility.catalog import Catalog
 from facility.config import Site, load_site
 from facility.readings import Quality, Sample, Value
-from rules.compiled import Rulebook
+from rules.book.compiled import Rulebook
+from rules.book.rulebook import load_rulebook
 from rules.effects import Judgement, Seen
-from rules.rulebook import load_rulebook
 from tests.api.console_house import Console, console_house, served
 from tests.api.house import write_site
 from tests.services.browser import PHONE, browser  # noqa: F401 - a fixture

@@ -22,9 +22,9 @@ from facility.points import Kind, Label, Point, State
 from facility.readings import Quality, Reading
 from facility.words import ALARM_MARKS
 from ingest.store import Bucket
-from rules.alarm import Event, Suppression
-from rules.alarm import State as AlarmState
-from rules.tickets import TicketEvent, TicketState
+from rules.life.alarm import Event, Suppression
+from rules.life.alarm import State as AlarmState
+from rules.life.tickets import TicketEvent, TicketState
 from rules.trial.compare import Change
 from tests.api.house import House, a_rule
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from facility.readings import Quality, Sample
-from rules import schema_life
+from rules.records import schema_life
 from tests.api.house import NOW, House, a_rule
 from tests.services.waiting import until
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from facility.clock import from_ms
-from rules import impairing
+from rules.desk import impairing
 from rules.rule import Raises
 from tests.api.house import House, a_rule
 

@@ -14,14 +14,14 @@ from api.app import create_app
 from facility.catalog import Catalog
 from facility.config import Site, load_site
 from facility.readings import Quality, Sample, Value
-from rules.commands import Commands
-from rules.compiled import Rulebook
+from rules.book.compiled import Rulebook
+from rules.book.rulebook import load_rulebook
+from rules.book.versions import stamped
+from rules.desk.commands import Commands
 from rules.effects import Judgement, Seen
+from rules.records.rule_texts import note_versions
+from rules.records.schema import deliveries, outbox
 from rules.rule import Rule
-from rules.rule_texts import note_versions
-from rules.rulebook import load_rulebook
-from rules.schema import deliveries, outbox
-from rules.versions import stamped
 from tests.api.house import House, a_house, a_rule, write_site
 
 CHANNELS = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from rules.tending import tend
+from rules.role.tending import tend
 from tests.api.house import House, a_rule
 from tests.api.test_alarms import act, rows
 

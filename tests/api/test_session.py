@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from api.app import create_app
 from api.gate import REMEMBER_MS
-from rules.schema import audit, tokens
+from rules.records.schema import audit, tokens
 from tests.api.house import PASSWORD, House
 
 

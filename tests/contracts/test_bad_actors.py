@@ -21,7 +21,7 @@ from rules.performance.monthly import report_of
 from rules.performance.months import Month
 from rules.performance.report import Report, page
 from rules.performance.tally import Measured, Often, Standing
-from rules.records import Records, open_records
+from rules.records.records import Records, open_records
 from tests.api.house import HeldClock, write_site
 from tests.rules.builders import a_routing, a_rule
 

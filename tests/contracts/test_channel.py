@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from facility.settings import ChannelSettings
-from rules.channels import KINDS, Channel, ChannelError, WebhookChannel, open_channels
-from rules.notify import Message, Moment, message
+from rules.notification.channels import KINDS, Channel, ChannelError, WebhookChannel, open_channels
+from rules.notification.notify import Message, Moment, message
 from tests.rules.builders import a_judgement, a_routing
 from tests.rules.rows import an_alarm_row
 from tests.services.hook import Hook, a_hook

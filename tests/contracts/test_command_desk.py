@@ -16,13 +16,13 @@ from sqlalchemy.exc import DBAPIError
 from facility.errors import StoreError, TransitionError
 from facility.settings import RecordsSettings
 from facility.wire import CommandStep
-from rules import schema
-from rules.command_desk import MAX_AT, CommandDesk, Wish
-from rules.commanding import APPROVAL_MS, ARRIVAL_MS, PATIENCE_MS, WORK_MS
-from rules.database import MIGRATIONS, new_engine
-from rules.records import Records, open_records
-from rules.rows import NotFoundError
-from rules.transactions import MAX_NOTE
+from rules.desk.command_desk import MAX_AT, CommandDesk, Wish
+from rules.life.commanding import APPROVAL_MS, ARRIVAL_MS, PATIENCE_MS, WORK_MS
+from rules.life.rows import NotFoundError
+from rules.records import schema
+from rules.records.database import MIGRATIONS, new_engine
+from rules.records.records import Records, open_records
+from rules.records.transactions import MAX_NOTE
 
 WISH = Wish(
     gateway="gw-1", asset="PS-01", point="sys.setpoint_pct", value=60.5, ttl=900.0, reason="试运行", two_people=False

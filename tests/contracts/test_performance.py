@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from facility.settings import RecordsSettings
-from rules.commands import Commands
+from rules.desk.commands import Commands
 from rules.effects import Judgement
 from rules.performance import reading
 from rules.performance.names import titles
 from rules.performance.reading import TooMuchError, measure, stand
 from rules.performance.tally import DAY
-from rules.records import Records, open_records
+from rules.records.records import Records, open_records
 from tests.rules.builders import a_routing, a_rule
 
 ROUTING = a_routing()

@@ -18,16 +18,16 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from facility.errors import StoreError, TransitionError
 from facility.settings import RecordsSettings
-from rules import schema, schema_drills, schema_linkage
-from rules.baselines import KEPT_MS, SeriesHour, load_hours, save_hours
-from rules.commands import Commands
+from rules.book.versions import stamped
+from rules.desk.commands import Commands
 from rules.language.summaries import Hour
-from rules.records import Records, open_records
-from rules.rows import Cursor, NotFoundError
-from rules.rule_texts import note_versions, versions
-from rules.shadow import live_episodes, open_shadows, shadow_episodes
-from rules.tickets import TicketEvent
-from rules.versions import stamped
+from rules.life.rows import Cursor, NotFoundError
+from rules.life.tickets import TicketEvent
+from rules.records import schema, schema_drills, schema_linkage
+from rules.records.records import Records, open_records
+from rules.records.rule_texts import note_versions, versions
+from rules.records.shadow import live_episodes, open_shadows, shadow_episodes
+from rules.role.baselines import KEPT_MS, SeriesHour, load_hours, save_hours
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 
 ROUTING = a_routing()

@@ -8,7 +8,7 @@ from facility.points import Label
 from facility.readings import Value
 from facility.settings import RouteSettings
 from rules.effects import Judgement
-from rules.notify import Routing
+from rules.notification.notify import Routing
 from rules.rule import Raises, Rule, Severity
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facility.settings import RecordsSettings
-from rules.records import Records, open_records
+from rules.records.records import Records, open_records
 
 
 @pytest.fixture

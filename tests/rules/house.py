@@ -9,15 +9,15 @@ from facility.points import Label
 from facility.readings import Value
 from facility.settings import RouteSettings
 from rules.effects import Judgement
-from rules.flood import Limits
-from rules.folding import Folding, Relations
-from rules.notify import Routing
-from rules.records import Records
-from rules.repeat import Limit
-from rules.rows import AlarmRow
+from rules.life.rows import AlarmRow
+from rules.notification.flood import Limits
+from rules.notification.folding import Folding, Relations
+from rules.notification.notify import Routing
+from rules.notification.repeat import Limit
+from rules.notification.sift import Sifter
+from rules.records.records import Records
+from rules.role.settling import remember, settle
 from rules.rule import Escalation, Rule, Severity
-from rules.settling import remember, settle
-from rules.sift import Sifter
 from tests.rules.builders import a_rule, an_emergency
 
 LABEL = Label("物", "thing")

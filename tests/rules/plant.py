@@ -16,12 +16,12 @@ from facility.points import Label
 from facility.readings import Sample, Value
 from facility.settings import AlarmSettings, ApiSettings, ChannelSettings, FloodSettings, RouteSettings, Settings
 from facility.wire import Batch, encode, readings_topic
-from rules.channels import Channel, open_channels
-from rules.compiled import CompiledRule, Rulebook
+from rules.book.compiled import CompiledRule, Rulebook
 from rules.language.expression import compile_expression
-from rules.records import Records
+from rules.notification.channels import Channel, open_channels
+from rules.records.records import Records
+from rules.role.service import Rules
 from rules.rule import Raises, Rule, Severity
-from rules.service import Rules
 
 CATALOG = load_catalog()
 CLOCK = SystemClock()

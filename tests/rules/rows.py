@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from rules.effects import Judgement
-from rules.rows import AlarmRow
-from rules.transitions import Changes, Key, judge
+from rules.life.rows import AlarmRow
+from rules.records.transitions import Changes, Key, judge
 from tests.rules.builders import a_judgement, a_routing
 
 

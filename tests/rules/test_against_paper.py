@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.readings import Quality, Sample
-from rules.compiled import CompiledRule
+from rules.book.compiled import CompiledRule
 from rules.effects import Judgement
 from rules.engine import Engine
 from tests.rules.reference import Known, Paper, both, known_by_second, over, transitions, true, under

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.errors import TransitionError
-from rules.alarm import ACTIVE, OWED, PROCESS, PROCESS_EVENTS, SUPPRESSION, Alarm, Event, State, Suppression, step
+from rules.life.alarm import ACTIVE, OWED, PROCESS, PROCESS_EVENTS, SUPPRESSION, Alarm, Event, State, Suppression, step
 
 N, U, A, R = State.NORMAL, State.UNACKNOWLEDGED, State.ACKNOWLEDGED, State.RETURNED
 LU, LA = State.LATCHED_UNACKNOWLEDGED, State.LATCHED_ACKNOWLEDGED

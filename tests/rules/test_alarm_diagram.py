@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules.alarm import PROCESS, SUPPRESSION, State, Suppression
+from rules.life.alarm import PROCESS, SUPPRESSION, State, Suppression
 from scripts import alarm_diagram
 
 

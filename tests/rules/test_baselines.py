@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.readings import Sample
-from rules.compiled import CompiledRule, Rulebook
+from rules.book.compiled import CompiledRule, Rulebook
 from rules.engine import Engine
 from rules.language.summaries import HOUR_MS
 from rules.language.trends import DAY_MS
-from rules.records import Records
+from rules.records.records import Records
+from rules.role.service import Rules
 from rules.rule import Raises, Severity
-from rules.service import Rules
 from tests.rules.plant import CATALOG, CLOCK, Store, a_compiled, a_sample, a_site, at_work
 
 T0 = 1_700_000_000_000 // DAY_MS * DAY_MS

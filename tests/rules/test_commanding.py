@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.errors import TransitionError
-from rules.commanding import (
+from rules.life.commanding import (
     APPROVAL_MS,
     ARRIVAL_MS,
     PATIENCE_MS,

@@ -8,13 +8,13 @@ from sqlalchemy import select
 
 from facility.errors import TransitionError
 from facility.wire import AlarmNotice
-from rules import schema
-from rules.commands import MAX_NOTE, Commands, Removal
-from rules.records import Records
-from rules.rows import AlarmRow
+from rules.desk.commands import MAX_NOTE, Commands, Removal
+from rules.life.rows import AlarmRow
+from rules.life.tickets import TicketEvent
+from rules.records import schema
+from rules.records.records import Records
+from rules.role.tending import expire
 from rules.rule import Rule
-from rules.tending import expire
-from rules.tickets import TicketEvent
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 from tests.rules.test_records import messages, reasons
 

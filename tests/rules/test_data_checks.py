@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from facility.catalog import load_catalog
 from facility.readings import Quality
-from rules.data.checks import NO_VALUE, RESET_MS, Chattering, Check, CounterReset, Noisy, NoValue, guard_of
+from rules.book.data.checks import NO_VALUE, RESET_MS, Chattering, Check, CounterReset, Noisy, NoValue, guard_of
 from rules.language.frame import Frame
 
 LIFT = load_catalog().classes["elevator"].points

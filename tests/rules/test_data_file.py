@@ -10,9 +10,9 @@ import pytest
 from facility.assets import Asset
 from facility.catalog import load_catalog
 from facility.points import Label
-from rules.compiled import Rulebook
-from rules.data.checkfile import FILE, Checks, Often, StuckSpec, read_checks
-from rules.data.rules import with_checks
+from rules.book.compiled import Rulebook
+from rules.book.data.checkfile import FILE, Checks, Often, StuckSpec, read_checks
+from rules.book.data.rules import with_checks
 
 CATALOG = load_catalog()
 LIFT, PUMPS, METER = (

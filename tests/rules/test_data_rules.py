@@ -12,9 +12,9 @@ from facility.assets import Asset
 from facility.catalog import load_catalog
 from facility.points import Label
 from facility.readings import Quality, Sample, Value
-from rules.compiled import CompiledRule, Rulebook
-from rules.data.checkfile import read_checks
-from rules.data.rules import number_of, with_checks
+from rules.book.compiled import CompiledRule, Rulebook
+from rules.book.data.checkfile import read_checks
+from rules.book.data.rules import number_of, with_checks
 from rules.effects import Judgement
 from rules.engine import Engine
 from rules.language.expression import compile_expression

@@ -8,7 +8,7 @@ import aiosqlite
 from sqlalchemy import text
 
 from facility.settings import RecordsSettings
-from rules.database import new_engine
+from rules.records.database import new_engine
 
 
 async def test_a_connection_closed_in_the_middle_of_a_statement_keeps_no_lock(tmp_path: Path) -> None:

@@ -23,14 +23,14 @@ from facility.wire import DERIVED
 from ingest.deadletters import DeadLetters
 from ingest.memory_store import MemoryStore
 from ingest.service import Ingest
-from rules import readback
-from rules.compiled import CompiledRule, Rulebook
-from rules.derived import place
+from rules.book.compiled import CompiledRule, Rulebook
+from rules.book.derived import place
+from rules.book.kinship import Kinship
 from rules.deriving import AGAIN_MS
 from rules.engine import Engine
-from rules.kinship import Kinship
 from rules.language.expression import compile_expression
-from rules.records import Records
+from rules.records.records import Records
+from rules.role import readback
 from rules.rule import Raises, Rule, Severity
 from tests.rules.plant import CLOCK, Line, a_site, at_work
 

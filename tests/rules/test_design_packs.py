@@ -6,8 +6,8 @@ from facility.assets import Asset
 from facility.catalog import load_catalog
 from facility.points import Label
 from facility.readings import Sample
+from rules.book.rulebook import PACKS, assign, read_rules
 from rules.engine import Engine
-from rules.rulebook import PACKS, assign, read_rules
 
 CATALOG = load_catalog()
 DOORS = {"AC-01": Asset("AC-01", "access_control", Label("门禁", "doors"))}

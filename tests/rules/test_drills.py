@@ -17,20 +17,21 @@ from facility.errors import TransitionError
 from facility.points import Label
 from facility.readings import Sample
 from facility.settings import RouteSettings
-from rules import drilling, schema
-from rules.alarm import Event
-from rules.commands import Commands
-from rules.drilling import Declaration
-from rules.drills import Drill, DrillEvent, DrillState, due, step
+from rules.desk import drilling
+from rules.desk.commands import Commands
+from rules.desk.drilling import Declaration
+from rules.drills.drills import Drill, DrillEvent, DrillState, due, step
+from rules.drills.scope import Ground, Scope
 from rules.effects import Judgement
-from rules.notify import Routing
-from rules.records import Records
-from rules.rows import AlarmRow
+from rules.life.alarm import Event
+from rules.life.rows import AlarmRow
+from rules.notification.notify import Routing
+from rules.records import schema
+from rules.records.records import Records
+from rules.records.schema_drills import drill_journal
+from rules.records.transitions import Act, Changes, Key, judge, move
+from rules.role.settling import announce_standing
 from rules.rule import Rule
-from rules.schema_drills import drill_journal
-from rules.scope import Ground, Scope
-from rules.settling import announce_standing
-from rules.transitions import Act, Changes, Key, judge, move
 from tests.rules.builders import a_rule, an_emergency
 
 HOUR = 3_600_000

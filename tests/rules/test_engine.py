@@ -14,7 +14,7 @@ from facility.assets import Asset
 from facility.catalog import load_catalog
 from facility.points import Label
 from facility.readings import Quality, Sample, Value
-from rules.compiled import CompiledRule, Rulebook
+from rules.book.compiled import CompiledRule, Rulebook
 from rules.effects import Judgement
 from rules.engine import FUTURE_MS, OLD_MS, REPLAY_MS, Engine
 from rules.language.expression import compile_expression

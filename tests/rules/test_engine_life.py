@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.readings import Quality
-from rules.compiled import CompiledRule
+from rules.book.compiled import CompiledRule
 from rules.effects import Standing
 from rules.engine import Engine
 from rules.language.expression import compile_expression

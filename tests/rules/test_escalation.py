@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.alarm import State
-from rules.escalation import next_due, severity_at, wrong
+from rules.life.alarm import State
+from rules.life.escalation import next_due, severity_at, wrong
 from rules.rule import Escalation, Severity
 from tests.rules.rows import an_alarm_row
 

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from facility.catalog import load_catalog
 from facility.readings import Quality
-from rules.alarm import State, Suppression
+from rules.book.rulebook import PACKS, read_rules
 from rules.explain.ahead import ahead
 from rules.explain.telling import told
 from rules.explain.words import claim, duration, number, unknown, why
 from rules.language.expression import compile_expression
 from rules.language.frame import Frame
 from rules.language.trace import Node, Trace
-from rules.rows import JournalRow, OutboxRow
+from rules.life.alarm import State, Suppression
+from rules.life.rows import JournalRow, OutboxRow
 from rules.rule import Escalation, Raises, Severity
-from rules.rulebook import PACKS, read_rules
 from tests.api.house import a_rule
 from tests.rules.rows import an_alarm_row
 from tests.rules.test_generate import text, truths, values

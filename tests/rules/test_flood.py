@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.flood import Due, Flood, Limits, due, raised, rebuilt, summed_up
-from rules.repeat import HOUR, Limit, quiet_until, remembered
+from rules.notification.flood import Due, Flood, Limits, due, raised, rebuilt, summed_up
+from rules.notification.repeat import HOUR, Limit, quiet_until, remembered
 
 LIMITS = Limits()
 GAPS = st.lists(st.integers(0, 200_000), max_size=80)

@@ -9,9 +9,9 @@ import pytest
 
 from facility.assets import Asset, Device, Line
 from facility.points import Label
-from rules.alarm import State
-from rules.folding import Folding, Relations
-from rules.rows import AlarmRow
+from rules.life.alarm import State
+from rules.life.rows import AlarmRow
+from rules.notification.folding import Folding, Relations
 from rules.rule import Rule
 from tests.rules.builders import a_rule
 from tests.rules.rows import an_alarm_row

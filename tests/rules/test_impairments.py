@@ -14,11 +14,10 @@ from facility.assets import Asset
 from facility.errors import TransitionError
 from facility.points import Label
 from facility.settings import RouteSettings
-from rules import impairing, schema
-from rules.commands import Commands
-from rules.effects import Judgement
-from rules.impairing import Opening
-from rules.impairments import (
+from rules.desk import impairing
+from rules.desk.commands import Commands
+from rules.desk.impairing import Opening
+from rules.drills.impairments import (
     LASTS,
     TABLE,
     Impairment,
@@ -31,11 +30,13 @@ from rules.impairments import (
     step,
     told_again,
 )
-from rules.notify import Routing
-from rules.records import Records
+from rules.drills.scope import Ground, Scope
+from rules.effects import Judgement
+from rules.notification.notify import Routing
+from rules.records import schema
+from rules.records.records import Records
+from rules.records.transitions import Act
 from rules.rule import Rule
-from rules.scope import Ground, Scope
-from rules.transitions import Act
 from tests.rules.builders import a_rule, an_emergency
 
 L = Label("物", "thing")

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from facility.catalog import load_catalog
+from rules.book.rulebook import PACKS, read_rules
 from rules.language.cost import MAX_COST, RELATION, WINDOWS
 from rules.language.expression import compile_expression
 from rules.language.functions import FUNCTIONS
 from rules.language.windows import MAX_ROWS
-from rules.rulebook import PACKS, read_rules
 from rules.schedule import parse_hours
 
 TEXT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")

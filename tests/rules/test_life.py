@@ -6,14 +6,14 @@ import pytest
 
 from facility.errors import TransitionError
 from facility.readings import Quality
-from rules.commands import Commands, Removal
+from rules.desk.commands import Commands, Removal
 from rules.effects import Judgement, Kind, Seen
-from rules.records import Records
-from rules.rows import AlarmRow, TicketRow
+from rules.life.rows import AlarmRow, TicketRow
+from rules.life.tickets import TicketEvent
+from rules.records.records import Records
+from rules.role.settling import announce_standing
+from rules.role.tending import tend
 from rules.rule import Rule
-from rules.settling import announce_standing
-from rules.tending import tend
-from rules.tickets import TicketEvent
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 from tests.rules.test_records import messages, only, reasons
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from facility.errors import TransitionError
-from rules.alarm import PROCESS, SUPPRESSION, Event, State, Suppression
-from rules.chatter import CALM_MS, SHELVE_MS, Habit
-from rules.rows import AlarmRow, RemovalRow
-from rules.transitions import Act, Changes, Key, announce, judge, move
+from rules.life.alarm import PROCESS, SUPPRESSION, Event, State, Suppression
+from rules.life.chatter import CALM_MS, SHELVE_MS, Habit
+from rules.life.rows import AlarmRow, RemovalRow
+from rules.records.transitions import Act, Changes, Key, announce, judge, move
 from tests.rules.builders import a_judgement, a_routing, a_rule
 
 KEY: Key = ("pump.dry", 0, "P-01")

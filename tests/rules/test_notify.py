@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from facility.settings import RouteSettings
-from rules.alarm import State, Suppression
-from rules.notify import REASONS, Moment, decide, message, notice
+from rules.life.alarm import State, Suppression
+from rules.notification.notify import REASONS, Moment, decide, message, notice
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 from tests.rules.rows import an_alarm_row
 

@@ -20,11 +20,11 @@ from facility.clock import SystemClock
 from facility.errors import BusError
 from facility.settings import RecordsSettings
 from facility.wire import AlarmNotice, alarms_topic
-from rules import schema
-from rules.channels import Channel, ChannelError, WebhookChannel
-from rules.notify import Message
-from rules.outbox import FIRST_DELAY_MS, GIVE_UP_MS, LEASE_MS, LONGEST_DELAY_MS, Outbox, next_attempt
-from rules.records import Records, open_records
+from rules.notification.channels import Channel, ChannelError, WebhookChannel
+from rules.notification.notify import Message
+from rules.records import schema
+from rules.records.records import Records, open_records
+from rules.role.outbox import FIRST_DELAY_MS, GIVE_UP_MS, LEASE_MS, LONGEST_DELAY_MS, Outbox, next_attempt
 from tests.rules.builders import a_judgement, a_routing, an_emergency
 from tests.services.hook import a_hook
 from tests.services.waiting import until
@@ -136,7 +136,7 @@ async def test_what_another_process_queued_is_found(records: Records, tmp_path: 
 
 
 async def test_a_failure_is_tried_again_with_the_same_key(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rules.outbox.FIRST_DELAY_MS", 20)
+    monkeypatch.setattr("rules.role.outbox.FIRST_DELAY_MS", 20)
     duty = Phone(lambda count: ChannelError("duty", "busy", retry=True) if count < 3 else None)
     async with working(records, {"duty": duty, "boss": Phone()}):
         await fire(records, "EL-01")
@@ -235,7 +235,7 @@ async def test_notices_wait_for_the_broker(records: Records) -> None:
 async def test_a_notice_that_the_broker_refused_is_tried_again(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rules.outbox.FIRST_DELAY_MS", 20)
+    monkeypatch.setattr("rules.role.outbox.FIRST_DELAY_MS", 20)
     bus = AwayBus()
     bus.failing = True
     async with working(records, {"duty": Phone(), "boss": Phone()}, bus=bus) as outbox:
@@ -277,9 +277,9 @@ from pathlib import Path
 from facility.bus import MemoryBus
 from facility.clock import SystemClock
 from facility.settings import RecordsSettings
-from rules.channels import WebhookChannel
-from rules.outbox import Outbox
-from rules.records import open_records
+from rules.notification.channels import WebhookChannel
+from rules.role.outbox import Outbox
+from rules.records.records import open_records
 
 async def main(folder, url):
     async with open_records(RecordsSettings(path="records.sqlite"), Path(folder)) as records:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from facility.settings import RouteSettings
-from rules.commands import Commands
-from rules.records import Records
-from rules.rows import AlarmRow
-from rules.settling import announce_standing
-from rules.tending import note_orphans
+from rules.desk.commands import Commands
+from rules.life.rows import AlarmRow
+from rules.records.records import Records
+from rules.role.settling import announce_standing
+from rules.role.tending import note_orphans
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 
 ROUTING = a_routing()

@@ -17,16 +17,16 @@ from facility.catalog import load_catalog
 from facility.errors import ConfigError
 from facility.points import Label
 from facility.readings import Quality, Sample, Value
-from rules.compiled import CompiledRule, Rulebook
+from rules.book.compiled import CompiledRule, Rulebook
+from rules.book.kinship import Kinship
+from rules.book.rulebook import assign, read_rules
 from rules.effects import Judgement
 from rules.engine import Engine
-from rules.kinship import Kinship
 from rules.language.expression import compile_expression
 from rules.language.frame import Frame
 from rules.language.grammar import ExpressionError
 from rules.language.relation import Relation, Side
 from rules.rule import Raises, Rule, Severity
-from rules.rulebook import assign, read_rules
 
 CATALOG = load_catalog()
 LIFT, POWER = CATALOG.classes["elevator"], CATALOG.classes["power"]

@@ -12,9 +12,9 @@ from facility.config import Site
 from facility.errors import ConfigError
 from facility.points import Label
 from facility.settings import Settings
-from rules.mapped import mapped_points
+from rules.book.mapped import mapped_points
+from rules.book.rulebook import PACKS, assign, check_rules, load_rulebook, read_rules
 from rules.rule import Escalation, Raises, Severity
-from rules.rulebook import PACKS, assign, check_rules, load_rulebook, read_rules
 from rules.schedule import Hours
 
 CATALOG = load_catalog()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from facility.catalog import load_catalog
-from rules.derived import compile_derived
-from rules.rulebook import PACKS, read_rules
+from rules.book.derived import compile_derived
+from rules.book.rulebook import PACKS, read_rules
 from rules.trial.testfile import Ground, read_tests
 from rules.trial.verdict import judge
 

@@ -10,8 +10,8 @@ from facility.assets import Asset, Location
 from facility.errors import TransitionError
 from facility.points import Label
 from facility.readings import Quality, Sample
-from rules.drills import OVER, TABLE, Drill, DrillEvent, DrillState, drill_of, due, refusal, step
-from rules.scope import UNSEEN, Ground, Scope, Subject, covers
+from rules.drills.drills import OVER, TABLE, Drill, DrillEvent, DrillState, drill_of, due, refusal, step
+from rules.drills.scope import UNSEEN, Ground, Scope, Subject, covers
 
 L = Label("物", "thing")
 HOUR = 3_600_000

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.wire import Batch
-from rules import sequence
-from rules.rows import Cursor
-from rules.sequence import AHEAD_MS, BOOTS, Arrival, Progress, seen_until
+from rules.life.rows import Cursor
+from rules.role import sequence
+from rules.role.sequence import AHEAD_MS, BOOTS, Arrival, Progress, seen_until
 
 
 def batch(seq: int, boot: str = "b1", *, hist: bool = False) -> Batch:

@@ -15,11 +15,12 @@ from facility.bus import MemoryBus
 from facility.errors import StoreError
 from facility.settings import RecordsSettings
 from facility.wire import readings_topic
-from rules import readback, schema, service
-from rules.commands import Commands
-from rules.records import Applied, Records, open_records
-from rules.rows import AlarmRow
-from rules.service import Rules
+from rules.desk.commands import Commands
+from rules.life.rows import AlarmRow
+from rules.records import schema
+from rules.records.records import Applied, Records, open_records
+from rules.role import readback, service
+from rules.role.service import Rules
 from tests.rules.plant import BUTTON, CLOCK, LIFTS, OVERLOAD, Line, Store, a_book, a_sample, a_site, at_work
 from tests.services.hook import Hook, a_hook
 from tests.services.waiting import until
@@ -279,8 +280,10 @@ import asyncio, sys
 from pathlib import Path
 from facility.bus import MemoryBus
 from facility.settings import RecordsSettings
-from rules import readback, schema, service
-from rules.records import open_records
+from rules.role import readback
+from rules.records import schema
+from rules.role import service
+from rules.records.records import open_records
 from tests.rules.plant import CLOCK, LIFTS, Line, Store, a_sample, a_site, at_work
 
 async def main(folder, url, start, pace):

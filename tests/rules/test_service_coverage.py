@@ -10,11 +10,12 @@ import pytest
 from facility.bus import MemoryBus
 from facility.config import load_site
 from facility.readings import Quality, Sample
-from rules import coverage, readback
-from rules.notify import Routing
-from rules.records import Records
-from rules.rulebook import load_rulebook
-from rules.sift import Sifter
+from rules import coverage
+from rules.book.rulebook import load_rulebook
+from rules.notification.notify import Routing
+from rules.notification.sift import Sifter
+from rules.records.records import Records
+from rules.role import readback
 from tests.api.house import write_site
 from tests.rules.plant import CLOCK, Line, at_work
 from tests.services.waiting import until

@@ -13,12 +13,12 @@ from facility.bus import MemoryBus
 from facility.config import Site
 from facility.points import Label
 from facility.wire import DeviceStatus, Status, encode, status_topic
-from rules import readback
-from rules.compiled import Rulebook
-from rules.mapped import mapped_points
-from rules.records import Records
-from rules.rows import AlarmRow
-from rules.rulebook import PACKS, assign, read_rules
+from rules.book.compiled import Rulebook
+from rules.book.mapped import mapped_points
+from rules.book.rulebook import PACKS, assign, read_rules
+from rules.life.rows import AlarmRow
+from rules.records.records import Records
+from rules.role import readback
 from tests.rules.plant import CATALOG, CLOCK, Line, Store, a_sample, a_site, at_work
 from tests.services.hook import a_hook
 from tests.services.waiting import until

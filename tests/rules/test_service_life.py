@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from facility.bus import MemoryBus
-from rules import readback
-from rules.records import Records
+from rules.records.records import Records
+from rules.records.schema_life import delays
+from rules.role import readback
 from rules.rule import Raises, Severity
-from rules.schema_life import delays
 from tests.rules.plant import CLOCK, Line, Store, a_book, a_compiled, a_sample, a_site, at_work
 from tests.services.hook import Hook, a_hook
 from tests.services.waiting import until

@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facility.settings import RecordsSettings
-from rules.alarm import ACTIVE, State
-from rules.commands import Commands
-from rules.database import new_engine
-from rules.notify import REASONS, is_emergency
-from rules.records import Records, open_records
-from rules.related import floods, folded
-from rules.rows import AlarmRow
+from rules.desk.commands import Commands
+from rules.life.alarm import ACTIVE, State
+from rules.life.rows import AlarmRow
+from rules.notification.notify import REASONS, is_emergency
+from rules.notification.sift import QUIET
+from rules.records.database import new_engine
+from rules.records.records import Records, open_records
+from rules.records.related import floods, folded
 from rules.rule import Rule
-from rules.sift import QUIET
 from tests.rules.house import (
     ADVICE,
     DEAD,

@@ -12,17 +12,17 @@ from sqlalchemy import select
 from facility.bus import MemoryBus
 from facility.catalog import load_catalog
 from facility.errors import ConfigError, TransitionError
-from rules import readback, service
-from rules.commands import Commands
-from rules.compiled import CompiledRule
-from rules.records import Records
+from rules.book.compiled import CompiledRule
+from rules.book.rulebook import PACKS, Definition, read_rules
+from rules.book.versions import stamped
+from rules.desk.commands import Commands
+from rules.records.records import Records
+from rules.records.schema_trial import shadow_alarms
+from rules.records.shadow import ShadowRow, shadow_row
+from rules.records.shadow_report import side_by_side
+from rules.role import readback, service
 from rules.rule import Raises, Severity
-from rules.rulebook import PACKS, Definition, read_rules
-from rules.schema_trial import shadow_alarms
-from rules.shadow import ShadowRow, shadow_row
-from rules.shadow_report import side_by_side
 from rules.trial.compare import Change
-from rules.versions import stamped
 from tests.rules.builders import a_routing
 from tests.rules.plant import CLOCK, OVERLOAD, Line, a_book, a_compiled, a_sample, a_site, at_work
 from tests.services.hook import Hook, a_hook

@@ -9,7 +9,7 @@ import pytest
 
 from facility.catalog import Catalog, load_catalog
 from facility.yamlfile import files, load
-from rules.rulebook import PACKS, read_rules
+from rules.book.rulebook import PACKS, read_rules
 from rules.trial.play import play
 from rules.trial.story import Story
 from rules.trial.testfile import SHIPPED, Ground, read_tests

@@ -16,12 +16,12 @@ from facility.points import Label
 from facility.presence import STATUS, Presence
 from facility.readings import Sample
 from facility.wire import Status, again_topic, encode, status_topic
-from rules.compiled import Rulebook
+from rules.book.compiled import Rulebook
+from rules.book.mapped import served_points
 from rules.effects import Judgement
 from rules.engine import Engine
-from rules.gateways import LOOK, Gateways
-from rules.mapped import served_points
-from rules.silence import Silence
+from rules.role.gateways import LOOK, Gateways
+from rules.role.silence import Silence
 from tests.gateway.plant import LoopClock
 from tests.rules.plant import CATALOG, OVERLOAD, a_site
 

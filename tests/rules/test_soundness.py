@@ -10,9 +10,9 @@ from facility.catalog import load_catalog
 from facility.config import Site
 from facility.points import Label
 from facility.settings import ReadingsSettings, Settings
+from rules.book.rulebook import PACKS, check_rules, read_rules
 from rules.language.cost import MAX_COST
 from rules.language.expression import compile_expression
-from rules.rulebook import PACKS, check_rules, read_rules
 
 CATALOG = load_catalog()
 HEAD = "class: elevator\nrules:\n"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.errors import TransitionError
-from rules.tickets import FINAL, TABLE, Ticket, TicketEvent, TicketState, allowed, step
+from rules.life.tickets import FINAL, TABLE, Ticket, TicketEvent, TicketState, allowed, step
 
 S, E = TicketState, TicketEvent
 LEGAL = {

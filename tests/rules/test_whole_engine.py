@@ -28,15 +28,15 @@ from facility.bus import MemoryBus, Message
 from facility.readings import Quality, Sample
 from facility.settings import RecordsSettings
 from facility.wire import Batch, encode, readings_topic
-from rules import schema
-from rules.alarm import PROCESS, SUPPRESSION, State, Suppression
-from rules.compiled import CompiledRule, Rulebook
-from rules.derived import place
-from rules.kinship import Kinship
+from rules.book.compiled import CompiledRule, Rulebook
+from rules.book.derived import place
+from rules.book.kinship import Kinship
 from rules.language.expression import compile_expression
-from rules.records import Records, open_records
+from rules.life.alarm import PROCESS, SUPPRESSION, State, Suppression
+from rules.records import schema
+from rules.records.records import Records, open_records
+from rules.role.service import SETTLED_MS, TICK_LAG_MS, Rules
 from rules.rule import Raises, Rule, Severity
-from rules.service import SETTLED_MS, TICK_LAG_MS, Rules
 from tests.rules.plant import Store, a_site
 from tests.rules.reference import Known, Paper, known_by_second, over, transitions
 from tests.rules.test_against_paper import PAPERS

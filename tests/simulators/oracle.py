@@ -17,13 +17,13 @@ from facility.hardware import Fault, On
 from facility.points import Kind, Point
 from facility.readings import Quality, Sample, Value
 from gateway.codec import bounded
-from rules.compiled import Rulebook
-from rules.data.checkfile import read_checks
-from rules.data.rules import with_checks
+from rules.book.compiled import Rulebook
+from rules.book.data.checkfile import read_checks
+from rules.book.data.rules import with_checks
+from rules.book.rulebook import PACKS, assign, read_rules
 from rules.engine import Engine
 from rules.linkage.judge import Linkage
 from rules.linkage.matrixfile import shipped_linkage
-from rules.rulebook import PACKS, assign, read_rules
 from simulators.building import FINE, Building
 from simulators.scenario import Action
 

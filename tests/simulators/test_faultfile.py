@@ -13,11 +13,11 @@ from facility.config import Site
 from facility.errors import ConfigError
 from facility.hardware import BELOW, GATEWAY, SELF, Fault, On
 from facility.points import Label
-from rules.data.checkfile import read_checks
-from rules.data.rules import PREFIX
+from rules.book.data.checkfile import read_checks
+from rules.book.data.rules import PREFIX
+from rules.book.rulebook import PACKS, read_rules
 from rules.linkage.alarms import rules_of
 from rules.linkage.matrixfile import shipped_linkage
-from rules.rulebook import PACKS, read_rules
 from scripts import fault_table
 from simulators.building import Building
 from simulators.faultfile import load_repertoire, repertoire

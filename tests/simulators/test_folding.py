@@ -13,14 +13,14 @@ from facility.config import Site
 from facility.presence import Presence
 from facility.settings import ChannelSettings, RecordsSettings, RouteSettings
 from facility.wire import DeviceStatus, Status, encode, status_topic
+from rules.book.rulebook import load_rulebook
 from rules.effects import Judgement
 from rules.engine import Engine
 from rules.gateway_health import GatewayHealth
-from rules.notify import Routing
-from rules.records import Records, open_records
-from rules.rulebook import load_rulebook
-from rules.settling import settle
-from rules.sift import Sifter
+from rules.notification.notify import Routing
+from rules.notification.sift import Sifter
+from rules.records.records import Records, open_records
+from rules.role.settling import settle
 from simulators.building import Building
 from simulators.scenario import Action
 from tests.simulators.oracle import EPOCH, fault_of, sample

@@ -14,12 +14,12 @@ from facility.catalog import Catalog
 from facility.config import Site
 from facility.points import Kind, Label
 from facility.readings import Sample, Value
+from rules.book.mapped import mapped_points
+from rules.book.rulebook import load_rulebook
 from rules.effects import Judgement
 from rules.linkage.judge import Linkage
 from rules.linkage.matrixfile import load_linkage
 from rules.linkage.run import Run
-from rules.mapped import mapped_points
-from rules.rulebook import load_rulebook
 from simulators.building import Building
 from simulators.models.fire.fire_linkage import OUTPUTS, Output
 from simulators.models.fire.fire_panel import FirePanel

@@ -14,7 +14,7 @@ from facility.config import Site, load_site
 from facility.hardware import On
 from facility.readings import Quality
 from gateway.codec import decode
-from rules.rulebook import load_rulebook
+from rules.book.rulebook import load_rulebook
 from simulators.building import Building
 from simulators.faultfile import repertoire
 from simulators.making import points_of

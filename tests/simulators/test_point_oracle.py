@@ -10,7 +10,7 @@ import pytest
 from facility.catalog import Catalog
 from facility.config import Site
 from facility.hardware import On
-from rules.data.rules import PREFIX
+from rules.book.data.rules import PREFIX
 from simulators.faultfile import repertoire
 from tests.simulators.oracle import alone, play
 from tests.simulators.quiet import quiet

@@ -16,10 +16,10 @@ from facility.presence import Presence
 from facility.wire import Batch, Stored, decode, encode, parse_topic, readings_topic, status_topic, stored_topic
 from gateway.service import Gateway, will
 from gateway.spool import MemorySpool
+from rules.book.rulebook import load_rulebook
 from rules.effects import Judgement
 from rules.engine import Engine
 from rules.gateway_health import GatewayHealth
-from rules.rulebook import load_rulebook
 from simulators.devices.faulty_bus import FaultyBus
 from simulators.scenario import Action
 from simulators.service import Simulation

@@ -22,8 +22,8 @@ from gateway.file_spool import FileSpool
 from gateway.service import Gateway
 from ingest.deadletters import Letter
 from ingest.store import Delivery, ReadingStore, WriteResult
-from rules.rows import AlarmRow
-from rules.rulebook import load_rulebook
+from rules.book.rulebook import load_rulebook
+from rules.life.rows import AlarmRow
 from tests.gateway.plant import good_reply, raw_server
 from tests.services.hook import Hook, a_hook
 from tests.services.require import require

@@ -26,8 +26,8 @@ from facility.readings import Quality, Sample, Value
 from facility.wire import Batch
 from ingest.duckdb_store import DuckDBStore
 from ingest.store import Delivery
-from rules.records import open_records
-from rules.rule_texts import note_versions
+from rules.records.records import open_records
+from rules.records.rule_texts import note_versions
 from rules.trial.table import as_json
 from tests.api.house import write_site
 

@@ -22,7 +22,7 @@ from facility.clock import SystemClock
 from facility.config import load_site
 from facility.points import Kind
 from facility.readings import Value
-from rules.rulebook import load_rulebook
+from rules.book.rulebook import load_rulebook
 from simulators.scenario import load_scenario
 from simulators.service import Simulation
 from tests.services.waiting import until

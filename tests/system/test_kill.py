@@ -16,7 +16,7 @@ from facility.clock import SystemClock
 from facility.config import Site, load_site
 from facility.mqtt_bus import Broker
 from ingest.open import open_store
-from rules.records import open_records
+from rules.records.records import open_records
 from simulators.phone import Phone, phone
 from tests.services.influx import InfluxServer
 from tests.services.require import require

@@ -9,7 +9,7 @@ import pytest
 
 from caretaker_people import OnDuty
 from facility.hardware import On
-from rules.tickets import TicketState
+from rules.life.tickets import TicketState
 from simulators.faultfile import repertoire
 from simulators.scenario import load_scenario
 from tests.api.house import House, a_house, a_rule

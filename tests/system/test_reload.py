@@ -28,7 +28,7 @@ from facility.config import load_site
 from facility.errors import ConfigError
 from facility.readings import Quality
 from facility.settings import ApiSettings, SpoolSettings
-from rules.records import open_records
+from rules.records.records import open_records
 from tests.gateway.plant import raw_server
 from tests.services.hook import a_hook
 from tests.services.waiting import until

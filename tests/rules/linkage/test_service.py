@@ -11,12 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from facility.bus import MemoryBus
 from facility.clock import SystemClock
 from facility.readings import Sample
-from rules import readback
-from rules.compiled import Rulebook
-from rules.linkage import keeping
+from rules.book.compiled import Rulebook
 from rules.linkage.run import Run
-from rules.records import Records
-from rules.service import Rules
+from rules.records import linkage_runs
+from rules.records.records import Records
+from rules.role import readback
+from rules.role.service import Rules
 from tests.rules.linkage.panels import FIRE, QUIET, START, a_site, matrices, told
 from tests.rules.plant import Line, Store, at_work
 from tests.services.waiting import until
@@ -34,7 +34,7 @@ def shifted(sample: Sample, by: int) -> Sample:
 
 
 async def runs(records: Records) -> list[Run]:
-    return await keeping.runs(records, "s1", limit=10)
+    return await linkage_runs.runs(records, "s1", limit=10)
 
 
 async def written(rules: Rules) -> None:
@@ -75,22 +75,22 @@ async def test_a_restart_in_mid_run_goes_on_with_its_t0(records: Records, tmp_pa
     assert (run.end, run.held) == ("reset", False)
     verdicts = {effect.number: effect.verdict.value for effect in run.effects}
     assert (verdicts[6], verdicts[8], verdicts[4]) == ("failed", "late", "pending")
-    assert await keeping.verify(records, "s1") == (1, None)
-    sealed = await keeping.run_of(records, "s1", run.id)
+    assert await linkage_runs.verify(records, "s1") == (1, None)
+    sealed = await linkage_runs.run_of(records, "s1", run.id)
     assert sealed
     assert sealed.effects == run.effects
 
 
 async def test_the_chain_shows_what_was_changed(records: Records) -> None:
     for number in range(3):
-        await keeping.add_note(records, "s1", f"L{number}", text=f"说明 {number}", author="wang", at=number)
-    assert await keeping.verify(records, "s1") == (3, None)
+        await linkage_runs.add_note(records, "s1", f"L{number}", text=f"说明 {number}", author="wang", at=number)
+    assert await linkage_runs.verify(records, "s1") == (3, None)
     with pytest.raises(IntegrityError, match="append-only"):
         async with records.writing() as connection:
             await connection.execute(text("UPDATE linkage_chain SET body = 'x' WHERE id = 2"))
     async with records.writing() as connection:  # somebody with the file in his hands
         await connection.execute(text("DROP TRIGGER linkage_chain_no_update"))
         await connection.execute(text("UPDATE linkage_chain SET body = 'x' WHERE id = 2"))
-    assert await keeping.verify(records, "s1") == (3, 1)
+    assert await linkage_runs.verify(records, "s1") == (3, 1)
     with pytest.raises(ValueError, match="a note has"):
-        await keeping.add_note(records, "s1", "L0", text=" ", author="wang", at=9)
+        await linkage_runs.add_note(records, "s1", "L0", text=" ", author="wang", at=9)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules import chatter
+from rules.life import chatter
 from rules.performance.tally import DAY, HOUR, TEN, Measured, Standing, Tally, Transition, floods_of, percentile
 from rules.performance.targets import LEAST, TARGETS, Verdict, judged
 

@@ -18,10 +18,10 @@ from facility.readings import Quality, Sample, Value
 from facility.wire import DeviceStatus
 from gateway.service import Gateway
 from gateway.spool import MemorySpool
+from rules.book.mapped import mapped_points
+from rules.book.rulebook import PACKS, assign, read_rules
 from rules.engine import Engine
 from rules.gateway_health import GatewayHealth
-from rules.mapped import mapped_points
-from rules.rulebook import PACKS, assign, read_rules
 from simulators.scenario import Action
 from simulators.service import Simulation
 from tests.gateway.plant import LoopClock

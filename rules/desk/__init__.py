@@ -1,0 +1,1 @@
+"""What people do: each act one transaction in the records."""

@@ -1,0 +1,1 @@
+"""Who is told of what: folding, floods, repeats, and the words."""

@@ -1,0 +1,401 @@
+"""The rules role: readings from the bus into the engine, judgements into the records, messages out of the house.
+
+Nothing judged is lost. Judgements wait in memory only until the next transaction, which writes all of them together
+with how far the rules are (the cursors), so that what a killed process had judged but not written is judged again from
+the stored readings, and what it had written is not. Messages are rows of the same transaction; the outbox sends them.
+
+The steps of a start: subscribe (what arrives waits in the queue), give ingest a moment to store what was on its way,
+warm the engine with stored samples up to the cursors, take up the active alarms, judge the stored samples after the
+cursors, then live. What was judged from readings older than five minutes is recorded and pages nobody; but an alarm
+that still stands a few seconds later is told, whatever raised it (docs/decisions/0007-replayed-readings-and-paging.md).
+What the gateways say of themselves is judged like readings, and is not stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from facility.again import ask_again
+from facility.bus import Bus, Message, Subscription
+from facility.catalog import Catalog
+from facility.clock import Clock
+from facility.config import Site
+from facility.errors import DecodeError, StoreError
+from facility.readings import Sample
+from facility.wire import DERIVED, Batch, decode, parse_topic, readings_topic, status_topic, stored_topic
+from rules.book.compiled import Rulebook
+from rules.effects import Judgement, Standing
+from rules.engine import OLD_MS, Engine
+from rules.judges import Judges
+from rules.life.rows import Cursor
+from rules.linkage.judge import Linkage
+from rules.notification.channels import Channel
+from rules.notification.notify import Routing
+from rules.notification.sift import Sifter
+from rules.performance.actors import Monthly
+from rules.records.delays import Delays, Unsaved, load_delays, save_delays
+from rules.records.linkage_runs import keep_runs, open_runs
+from rules.records.records import Records
+from rules.role.baselines import Baselines, save_hours
+from rules.role.gateways import Gateways
+from rules.role.outbox import Outbox
+from rules.role.readback import History, ReadBack
+from rules.role.sequence import Arrival, Progress, seen_until
+from rules.role.settling import remember, settle
+from rules.role.taking_up import take_up_trials
+from rules.role.tasks import cancel
+from rules.role.telling import Telling
+from rules.role.tending import note_orphans, tend
+
+log = logging.getLogger(__name__)
+
+WARM_MS = 15 * 60_000
+"""At least this much of the past fills the engine's windows at start."""
+TICK = 0.1
+TICK_LAG_MS = 200
+"""The engine's time runs this much behind the clock: readings travel that long."""
+TICK_SHARE = 20
+"""A tick that takes long is followed by a pause this many times as long."""
+KEEP_EVERY = 2.0
+"""Seconds after which the cursors are written although nothing was judged."""
+HOUSEKEEPING = 1.0
+SETTLED_MS = 5_000
+"""How long an alarm must have stood before it is told late."""
+MAX_JUDGEMENTS = 50_000
+"""Judgements that wait for a database that is away; beyond that, batches wait on the bus and gaps are read back."""
+MAX_WAITING = 50_000
+"""Batches that wait to be judged."""
+
+
+@dataclass
+class Rules:
+    """The rules of one site. `run()` runs until cancelled; `metrics()` counts. `channels` are closed at the end."""
+
+    site: Site
+    catalog: Catalog
+    rulebook: Rulebook
+    bus: Bus = field(kw_only=True)
+    records: Records = field(kw_only=True)
+    channels: Mapping[str, Channel] = field(kw_only=True)
+    clock: Clock = field(kw_only=True)
+    history: History = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Put the parts together; nothing starts before `run`."""
+        ahead = round(self.site.settings.future_limit * 1000)
+        self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
+        self.routing = Routing.of(self.site)
+        site, ground = self.site, self.routing.ground
+        self.linkage = Linkage(site.id, self.rulebook.linkage, site.assets, self.catalog, ground.mode)
+        self.judges = Judges.of(self.engine, self.linkage, site, self.catalog, ground)
+        self.sifter = Sifter.of(self.site, self.rulebook, self.routing, self.engine.seen)
+        self.outbox = Outbox(self.site.id, self.records, self.channels, bus=self.bus, clock=self.clock)
+        self.counts: Counter[str] = Counter()
+        self.gateways = Gateways(
+            self.site, self.catalog, self.judges, bus=self.bus, clock=self.clock, judge=self._try, counts=self.counts
+        )
+        self.telling = Telling(self.site.id, self.engine, bus=self.bus, clock=self.clock, counts=self.counts)
+        self.live = asyncio.Event()
+        self._progress: dict[str, Progress] = {}
+        self._pending: list[Judgement] = []
+        self._delays = Unsaved()
+        self._moved = False
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self.readback = ReadBack(self.history, clock=self.clock, counts=self.counts, room=self._room)
+        self.baselines = Baselines(self.site, self.engine, self.rulebook, self.catalog, self.records, self.counts)
+
+    def metrics(self) -> dict[str, float]:
+        """What happened since the start, and what waits now."""
+        tally = self.outbox.tally
+        return {
+            **{name: float(number) for name, number in self.counts.items()},
+            **{f"told_{name}": float(number) for name, number in self.sifter.reasons.items()},
+            **self.engine.metrics(),
+            "derived_unconfirmed": float(self.telling.unconfirmed),
+            "waiting_judgements": float(len(self._pending)),
+            "gateways_offline": float(self.gateways.offline),
+            "missing_batches": float(sum(progress.missing for progress in self._progress.values())),
+            **{f"messages_{name}": float(getattr(tally, name)) for name in ("sent", "failed", "dead")},
+            "notices": float(tally.notices),
+            "outbox_database_errors": float(tally.database_errors),
+        }
+
+    async def run(self) -> None:
+        """Judge and tell until cancelled; then write down what was judged."""
+        work: list[asyncio.Task[None]] = []
+        try:
+            async with (
+                self.bus.subscribe(readings_topic(self.site.id, "+"), limit=MAX_WAITING) as readings,
+                self.bus.subscribe(status_topic(self.site.id, "+")) as statuses,
+                self.bus.subscribe(stored_topic(self.site.id, DERIVED)) as confirmations,
+            ):
+                work.append(asyncio.create_task(self.outbox.run(), name="outbox"))
+                work.append(asyncio.create_task(self._keep(), name="rules: records"))
+                await self._start()
+                work.append(asyncio.create_task(self._tick(), name="rules: ticks"))
+                work.append(asyncio.create_task(self._housekeeping(), name="rules: housekeeping"))
+                work.append(asyncio.create_task(Monthly(self.site, self.records, self.clock, self.counts).run()))
+                work.append(asyncio.create_task(self._listen(readings), name="rules: readings"))
+                work.append(asyncio.create_task(self.gateways.listen(statuses), name="rules: gateways"))
+                work.append(asyncio.create_task(self.telling.run(), name="rules: derived points"))
+                work.append(asyncio.create_task(self.telling.listen(confirmations), name="rules: confirmations"))
+                work.append(asyncio.create_task(self.gateways.watch(TICK_LAG_MS), name="rules: silence"))
+                self.baselines.begin(self.readback, self.clock)
+                self.live.set()
+                done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            await self._stop(work)
+
+    async def _stop(self, work: list[asyncio.Task[None]]) -> None:
+        outbox, rest = work[:1], work[1:] + self.readback.tasks + self.baselines.tasks
+        await cancel(rest)
+        await self._write()
+        await cancel(outbox)
+        for channel in self.channels.values():
+            await channel.close()
+
+    # start
+
+    async def _start(self) -> None:
+        cursors = await self._cursors()
+        async with self.records.reading() as connection:
+            delays = await load_delays(connection, self.site.id)
+        self._progress = {name: Progress(name, cursors.get(name)) for name in self.site.gateways}
+        await self.baselines.load(self.clock.ms())
+        await self._take_up(delays)
+        await remember(self.records, self.sifter, self.clock.ms())
+        if cursors:
+            await self.readback.settled()
+        await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
+        await self._write()
+        await self._settle(0)
+        self._judge(self.judges.on_tick(self.clock.ms() - TICK_LAG_MS))
+
+    async def _cursors(self) -> dict[str, Cursor]:
+        """How far the rules were; waits for a database that is not there yet: without it nothing can be told."""
+        while True:
+            try:
+                await take_up_trials(self.records, self.site.id, self.rulebook, self.engine, self.clock.ms())
+                return await self.records.cursors(self.site.id)
+            except StoreError as error:
+                self._database_error(error)
+                await self.clock.sleep(1.0)
+
+    async def _take_up(self, delays: Delays) -> None:
+        """Give the engine what the records know; alarms that no rule answers to stay, with a remark."""
+        rows, runs = await self.records.live_alarms(self.site.id), self.rulebook.keys
+        known = {(row.rule, row.rule_index, row.asset): row for row in rows}
+        active = [key for key, row in known.items() if row.alarm.is_active]
+        self.judges.restore(await open_runs(self.records, self.site.id), active)
+        lost = self.engine.restore(
+            [key for key in active if key not in self.judges.apart],
+            standing=[Standing(key, state) for key, state in delays.items() if state and key in runs],
+            quiet=[key for key, row in known.items() if row.inhibited],
+        )
+        self._delays.begin(delays, runs)
+        orphans = {key for key in known if key not in runs | self.judges.apart} | set(lost)
+        self.counts["orphaned_alarms"] = len(orphans)
+        if orphans:
+            await note_orphans(self.records, self.routing, self.clock.ms(), [known[key] for key in orphans])
+
+    async def _replay(self, seen: Mapping[str, int], newest: int | None) -> None:
+        """Warm the engine with what was judged before, then judge what is stored since.
+
+        `seen`: the newest instant judged, by asset; `newest` of all, None when nothing ever was: then all is warming.
+        """
+        now = self.clock.ms()
+        default = now if newest is None else newest
+        oldest = min([now, default, *seen.values()])
+        start = oldest - max(WARM_MS, round(self.rulebook.usual_window * 1000))
+
+        def take(sample: Sample) -> None:
+            if sample.at <= seen.get(sample.asset, default):
+                self.judges.warm(sample)
+                self.counts["samples_warmed"] += 1
+                return
+            self._take_sample(self._home.get(sample.asset, self.site.gateways[0]), sample, historical=True, now=now)
+            self.counts["samples_replayed"] += 1
+
+        # a window of a day is filled for its own asset: the whole site's day is too long to wait for
+        if patient := self.rulebook.patient:
+            first = oldest - round(max(patient.values()) * 1000)
+            await self.readback.read(first, start, take, assets=sorted(patient))
+        await self.readback.read(start, now + 1, take)
+
+    @cached_property
+    def _home(self) -> dict[str, str]:
+        """The gateway that an asset's devices belong to (one of them, where there are several)."""
+        return {device.asset: device.gateway for device in self.site.devices}
+
+    # readings
+
+    async def _listen(self, subscription: Subscription) -> None:
+        await ask_again(self.bus, self.site.id, self.site.gateways)
+        async for message in subscription:
+            self.counts["dropped_on_bus"] = subscription.dropped
+            self._receive(message)
+            await self._room()
+            await asyncio.sleep(0)  # a full queue must not keep ticks and transactions waiting
+
+    async def _room(self) -> None:
+        """Wait while too many judgements wait for the database; what the bus drops meanwhile is read back later."""
+        while len(self._pending) >= MAX_JUDGEMENTS:
+            self.counts["held_back"] += 1
+            await self.clock.sleep(0.1)
+
+    def _receive(self, message: Message) -> None:
+        try:
+            site, gateway, _ = parse_topic(message.topic)
+            batch = decode(Batch, message.payload)
+        except DecodeError:
+            self.counts["undecodable"] += 1  # ingest keeps the bytes
+            return
+        if gateway == DERIVED:
+            return  # what we have told ourselves
+        progress = self._progress.get(gateway)
+        if site != self.site.id or progress is None:
+            self.counts["unknown_gateway"] += 1
+            return
+        before, boot = progress.at, progress.boot
+        if (arrival := progress.arrive(batch)) is Arrival.COPY:
+            self.counts["copies"] += 1
+            return
+        self.counts["batches"] += 1
+        if arrival is Arrival.AFTER_GAP and batch.samples and before:
+            self._note_gap(gateway, before, batch.samples[0].at, boot == batch.boot)
+        now = self.clock.ms()
+        if not batch.hist:
+            self.gateways.spoke(gateway)
+        for sample in batch.samples:
+            self._take_sample(gateway, sample, historical=batch.hist, now=now)
+
+    def _take_sample(self, gateway: str, sample: Sample, *, historical: bool, now: int) -> None:
+        if (found := self._ask(sample, historical=historical)) is None:
+            return
+        self.counts["samples"] += 1
+        self._progress[gateway].take(sample.asset, sample.at, now)
+        self._moved = True
+        # the engine's own time starts with the first tick; before it only the clock knows what is old
+        self._judge([replace(item, historical=historical and item.at < now - OLD_MS) for item in found])
+
+    def _ask(self, sample: Sample, *, historical: bool = False) -> list[Judgement] | None:
+        """What the engine says to a sample; a fault of ours in it is logged and counted, and stops no other one."""
+        try:
+            return self.judges.on_sample(sample, historical=historical)
+        except Exception:
+            self.counts["failed_samples"] += 1
+            log.exception("rules: asset %s at %d", sample.asset, sample.at)
+            return None
+
+    def _try(self, what: str, work: Callable[[], list[Judgement]]) -> None:
+        """Judge what is no reading; a fault of ours in it is logged and counted, and ends nothing."""
+        try:
+            self._judge(work())
+        except Exception:
+            self.counts["failed_ticks"] += 1
+            log.exception("rules: %s", what)
+
+    def _judge(self, judgements: list[Judgement]) -> None:
+        if judgements:
+            self.counts["judgements"] += len(judgements)
+            self._pending += judgements
+            self._wake.set()
+
+    def _note_gap(self, gateway: str, start: int, end: int, same_boot: bool) -> None:
+        self.counts["gaps"] += same_boot
+
+        def take(sample: Sample) -> None:
+            if self._home.get(sample.asset) == gateway:
+                self._take_sample(gateway, sample, historical=True, now=self.clock.ms())
+                self.counts["samples_from_gaps"] += 1
+
+        self.readback.note_gap(gateway, start, end, take)
+
+    # time
+
+    async def _tick(self) -> None:
+        while True:
+            begun = self.clock.monotonic()
+            self._try("tick", lambda: self.judges.on_tick(self.clock.ms() - TICK_LAG_MS))
+            await self.clock.sleep(max(TICK, TICK_SHARE * (self.clock.monotonic() - begun)))
+
+    async def _housekeeping(self) -> None:
+        while True:
+            await self.clock.sleep(HOUSEKEEPING)
+            await self._settle(SETTLED_MS)
+
+    async def _settle(self, standing: int) -> None:
+        """Do what time alone does to alarms, tell what is due, and what stands untold for `standing` ms."""
+        now = self.clock.ms()
+        try:
+            done = await tend(self.records, self.routing, now, self.engine.seen)
+            self.counts["shelvings_ended"] += done.unshelved
+            self.counts.update(await settle(self.records, self.sifter, now, settled_before=now - standing))
+        except StoreError as error:
+            self._database_error(error)
+
+    # records
+
+    async def _keep(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(KEEP_EVERY):  # wait_for may swallow a cancellation in 3.11
+                    await self._wake.wait()
+            self._wake.clear()
+            if not await self._write():
+                await self.clock.sleep(1.0)
+                self._wake.set()
+
+    async def _write(self) -> bool:
+        """All waiting judgements and the cursors in one transaction; False when the database is away (they wait)."""
+        async with self._writing:
+            return await self._write_waiting()
+
+    async def _write_waiting(self) -> bool:
+        number = len(self._pending)
+        # taken together, without an await in between: cursors and delays must not be ahead of the judgements
+        hours, delays = self.baselines.take(), self._delays.take(self.engine.changed_delays())
+        if not (number or self._moved or hours or delays or self.linkage.is_dirty):
+            return True
+        batch, cursors = self._pending[:number], self._cursors_now()
+        runs = self.linkage.take_dirty()
+        self._moved = False
+        now = self.clock.ms()
+
+        async def keep(connection: AsyncConnection) -> None:
+            await save_hours(connection, site=self.site.id, hours=hours, now=now)
+            await save_delays(connection, self.site.id, delays)
+            await keep_runs(connection, runs=runs, at=now)
+
+        try:
+            done = await self.records.apply(batch, self.routing, now, cursors=cursors, sifter=self.sifter, beside=keep)
+        except StoreError as error:
+            self.linkage.put_back(runs)
+            self._moved = True
+            self._database_error(error)
+            return False
+        del self._pending[:number]
+        self.baselines.written(hours)
+        self._delays.saved(delays)
+        for name in ("opened", "moved", "unchanged", "duplicates", "tickets"):
+            self.counts[f"alarms_{name}"] += getattr(done, name)
+        return True
+
+    def _cursors_now(self) -> list[Cursor]:
+        """How far the rules are; a gateway that has told nothing has none, for it would call all history unjudged."""
+        return [progress.cursor() for progress in self._progress.values() if progress.at]
+
+    def _database_error(self, error: StoreError) -> None:
+        self.counts["database_errors"] += 1
+        log.warning("rules: %s; %d judgements wait", error, len(self._pending))
