@@ -28,8 +28,9 @@ from rules.language.expression import compile_expression
 from rules.language.frame import Frame
 from rules.life.rows import AlarmRow
 from rules.notification.notify import Routing
+from rules.records.judging import judge
 from rules.records.records import new_id
-from rules.records.transitions import Changes, Key, judge
+from rules.records.transitions import Changes, Key
 from rules.rule import Raises, Rule, Severity
 
 ASSETS = 100

@@ -44,7 +44,7 @@ class Judgement:
     `at` is the instant of the transition (ms); `since` the instant of the reading that made the condition turn
     (so `at - since` is the delay). `facts` are the values that the rule looked at, by point key.
     `seen` are the same readings with quality and age. `historical` is true when the readings were replayed and are too
-    old to page anybody.
+    old to page anybody. `late`: newer readings had been judged before.
     """
 
     rule: Rule
@@ -55,6 +55,12 @@ class Judgement:
     facts: dict[str, Value] = field(default_factory=dict)
     historical: bool = False
     seen: dict[str, Seen] = field(default_factory=dict)
+    late: bool = False
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """(rule, index, asset): the alarm that it is about."""
+        return self.rule.id, self.rule.index, self.asset
 
 
 @dataclass(frozen=True, slots=True)

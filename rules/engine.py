@@ -202,6 +202,21 @@ class Engine:
             self._take(watch, sample)
             self._follow(watch, sample.values, sample.at)
 
+    def is_active(self, key: Key) -> bool:
+        """Whether the rule's alarm stands."""
+        return key in self._by_key and self._by_key[key][1].is_active
+
+    def take_over(self, standing: Iterable[Standing]) -> None:
+        """Take up conditions of an engine that judged a past which this one never saw; the next tick judges them.
+
+        What is active here already stays as it is.
+        """
+        for item in standing:
+            watch, runner = self._by_key[item.key]
+            if not runner.is_active:
+                watch.become(runner, item.state)
+                watch.owed[runner] = None
+
     def take_told(self) -> list[Sample]:
         """The readings of derived points since the last call, the oldest first, without those that the store has."""
         return self._deriving.take_told()

@@ -45,8 +45,9 @@ from rules.notification.sift import Sifter
 from rules.records import schema, schema_life
 from rules.records.database import new_engine, upgrade
 from rules.records.informing import informed
+from rules.records.judging import judge
 from rules.records.shadow import set_shadows_apart
-from rules.records.transitions import Changes, identity, judge, key_of
+from rules.records.transitions import Changes, identity
 from rules.records.writing import begin_sift, habits, known_judgements, live_alarms, removals, save_cursors, write
 
 T = TypeVar("T")
@@ -158,7 +159,7 @@ class Records:
             changes.sift = await begin_sift(connection, routing.site, sifter)
             identities = [identity(routing.site, judgement) for judgement in judgements]
             seen = await known_judgements(connection, identities)
-            keys = {key_of(judgement) for judgement in judgements}
+            keys = {judgement.key for judgement in judgements}
             live = await live_alarms(connection, routing.site, keys)
             if keys:
                 changes.habits = await habits(connection, routing.site, keys)

@@ -6,7 +6,7 @@ both go through `move`, so that they can't differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,6 @@ import msgspec
 
 from facility.points import Label
 from rules.effects import Judgement, Look, Seen, blind
-from rules.life import chatter
 from rules.life.alarm import Alarm, Event, State, Suppression, step
 from rules.life.changed import changed
 from rules.life.chatter import Habit
@@ -24,7 +23,6 @@ from rules.notification.notify import (
     Moment,
     Routing,
     decide,
-    is_guarded,
     message,
     notice,
     ticket_priority,
@@ -32,8 +30,8 @@ from rules.notification.notify import (
 )
 from rules.notification.queued import queued
 from rules.notification.sift import FOLDED, NOBODY, Sift
-from rules.records.opening import CHATTER_GUIDANCE, CHATTER_PRIORITY, CHATTERING, new_alarm, new_ticket
-from rules.records.scoped import impaired, rehearsed
+from rules.records.opening import new_ticket
+from rules.records.scoped import rehearsed
 
 ENGINE = "engine"
 """The actor of what the rules engine did."""
@@ -45,7 +43,6 @@ NewId = Callable[[str, int], str]
 Key = tuple[str, int, str]
 """(rule, index, asset): the identity of an alarm within its site."""
 
-_CONDITION = frozenset({Event.RAISE, Event.CLEAR})
 _RELEASES = frozenset({Event.UNSHELVE, Event.RELEASE, Event.RETURN})
 _encoder = msgspec.json.Encoder()
 
@@ -119,36 +116,6 @@ def identity(site: str, judgement: Judgement) -> str:
     return f"{site}|{rule.id}|{rule.index}|{judgement.asset}|{judgement.event}|{judgement.since}|{judgement.at}"
 
 
-def key_of(judgement: Judgement) -> Key:
-    """The alarm that a judgement is about."""
-    return judgement.rule.id, judgement.rule.index, judgement.asset
-
-
-def judge(changes: Changes, live: MutableMapping[Key, AlarmRow], judgement: Judgement) -> None:
-    """Apply one judgement to the live alarms; `live` follows, so that the next judgement sees it."""
-    key = key_of(judgement)
-    row = live.get(key)
-    event = Event(judgement.event)
-    if row is None:
-        if event in (Event.CLEAR, Event.RELEASE):
-            changes.unchanged += 1
-            return
-        row = _open(changes, judgement)
-    elif event in _CONDITION and judgement.historical and judgement.at < max(row.raised_at or 0, row.cleared_at or 0):
-        # the live alarm knows better than a replayed past; the journal still says that it happened
-        _write_down(changes, row, event.value, Act(at=judgement.at, judgement=judgement), "historical")
-        return
-    after = move(changes, row, event, Act(at=judgement.at, judgement=judgement))
-    if after is row:
-        changes.unchanged += 1
-    elif not (judgement.historical or after.drill):
-        after = _behave(changes, key, after, judgement)
-    if after.live:
-        live[key] = after
-    else:
-        live.pop(key, None)
-
-
 def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
     """The alarm after `event`, with its journal, ticket, messages and notice added to `changes`.
 
@@ -181,7 +148,7 @@ def move(changes: Changes, row: AlarmRow, event: Event, act: Act) -> AlarmRow:
         row, decision = changes.sifted(row, decision)
         row = _told(_with_ticket(changes, row, moment, historical=historical), decision, changes.at)
     changes.keep(row)
-    _write_down(changes, row, event.value, act, act.reason or decision.reason)
+    write_down(changes, row, event.value, act, act.reason or decision.reason)
     _send(changes, row, event.value, decision, moment)
     _tell_bus(changes, row, event.value, act.at)
     if event in _RELEASES:
@@ -212,7 +179,7 @@ def announce(changes: Changes, row: AlarmRow) -> AlarmRow:
     if row.quiet and row.quiet == before and not row.cause_id:
         return row  # held a little longer
     event = "fold" if row.cause_id else "announce"
-    _write_down(changes, row, event, Act(at=changes.at, actor=SYSTEM), decision.reason)
+    write_down(changes, row, event, Act(at=changes.at, actor=SYSTEM), decision.reason)
     _send(changes, row, "raise", decision, moment)
     if before and had_ticket:  # its message was held back too
         _send(changes, row, "ticket", decide(row, "ticket", changes.routing, at=changes.at), moment)
@@ -232,7 +199,7 @@ def escalate(changes: Changes, row: AlarmRow, severity: int) -> AlarmRow:
     changes.keep(row)
     reason = "escalated" if decision.is_told else decision.reason
     note = f"{before.severity} → {severity}"
-    _write_down(changes, row, "escalate", Act(at=changes.at, actor=SYSTEM, note=note), reason)
+    write_down(changes, row, "escalate", Act(at=changes.at, actor=SYSTEM, note=note), reason)
     _send(changes, row, "escalate", decision, Moment(changes.at, row.since, row.facts))
     _tell_bus(changes, row, "escalate", changes.at)
     return row
@@ -248,52 +215,9 @@ def mark(changes: Changes, row: AlarmRow, event: str, **values: Any) -> AlarmRow
     return row
 
 
-def _behave(changes: Changes, key: Key, row: AlarmRow, judgement: Judgement) -> AlarmRow:
-    """Remember how the alarm behaves; one that chatters is shelved for a while, unless it must not be."""
-    at = judgement.at
-    before = changes.behaved.get(key) or changes.habits.get(key) or Habit()
-    if judgement.event == "raise":
-        changes.behaved[key] = chatter.raised(before, at)
-        return row
-    if judgement.event != "clear":
-        return row
-    habit = changes.behaved[key] = chatter.cleared(before, at)
-    if habit.episodes > before.episodes:
-        _chatter_ticket(changes, row)
-    if not habit.erupts:
-        return row
-    if row.chattering_since is None:
-        row = mark(changes, row, "chattering", chattering_since=habit.since)
-    if row.suppression is not Suppression.NONE or is_guarded(row):
-        return row
-    until = max(at, changes.at) + chatter.SHELVE_MS
-    act = Act(at=at, actor=SYSTEM, until=until, seen=judgement.seen, reason="chattering")
-    return move(changes, row, Event.SHELVE, act)
-
-
-def _chatter_ticket(changes: Changes, row: AlarmRow) -> None:
-    """One ticket for each episode, for whoever mends the contact."""
-    title = Label(CHATTERING.zh + row.title_zh, CHATTERING.en + row.title_en)
-    _new_ticket(changes, row, (title, CHATTER_GUIDANCE), priority=CHATTER_PRIORITY, alarm_id=None)
-
-
 def remark(changes: Changes, row: AlarmRow, event: str, reason: str) -> None:
     """Write something down about an alarm without moving it."""
-    _write_down(changes, row, event, Act(at=changes.at, actor=SYSTEM), reason)
-
-
-def _open(changes: Changes, judgement: Judgement) -> AlarmRow:
-    """A new alarm, still normal; the raise that follows makes it what it is."""
-    habit = changes.behaved.get(key_of(judgement)) or changes.habits.get(key_of(judgement)) or Habit()
-    since = habit.chattering_since(judgement.at)
-    id_ = changes.new_id("A", changes.at)
-    row = new_alarm(judgement, id_, site=changes.routing.site, at=changes.at, chattering_since=since)
-    changes.opened[row.id] = row
-    removal = changes.removals.get(row.asset)
-    covered = removal.id if removal and (removal.life_safety or not is_guarded(row)) else None
-    if out := covered or impaired(changes.routing, row, judgement.facts):
-        row = move(changes, row, Event.REMOVE, Act(at=judgement.at, actor=SYSTEM, removal=out))
-    return row
+    write_down(changes, row, event, Act(at=changes.at, actor=SYSTEM), reason)
 
 
 def _moved(row: AlarmRow, alarm: Alarm, at: int, extra: dict[str, Any]) -> AlarmRow:
@@ -325,16 +249,17 @@ def _with_ticket(changes: Changes, row: AlarmRow, moment: Moment, *, historical:
     if not wants_ticket(row) or row.drill or row.suppression is not Suppression.NONE:
         return row
     priority = ticket_priority(row)
-    ticket = _new_ticket(changes, row, (row.title, row.guidance), priority=priority, alarm_id=row.id)
+    ticket = open_ticket(changes, row, (row.title, row.guidance), priority=priority, alarm_id=row.id)
     row = changed(row, ticket_id=ticket.id)
     decision = decide(row, "ticket", changes.routing, at=changes.at, historical=historical)
     _send(changes, row, "ticket", decision, moment)
     return row
 
 
-def _new_ticket(
+def open_ticket(
     changes: Changes, row: AlarmRow, words: tuple[Label, Label], *, priority: int, alarm_id: str | None
 ) -> TicketRow:
+    """A new ticket about an alarm, with its journal."""
     ticket_id = changes.new_id("T", changes.at)
     ticket = new_ticket(row, ticket_id, words, priority=priority, alarm_id=alarm_id, at=changes.at)
     changes.tickets.append(ticket)
@@ -355,7 +280,8 @@ def ticket_entry(ticket: TicketRow, event: str, at: int, *, actor: str, note: st
     }
 
 
-def _write_down(changes: Changes, row: AlarmRow, event: str, act: Act, reason: str) -> None:
+def write_down(changes: Changes, row: AlarmRow, event: str, act: Act, reason: str) -> None:
+    """Add to the journal of an alarm."""
     seen = act.judgement.seen if act.judgement else act.seen or changes.look(row.asset, row.facts)
     changes.journal.append(
         {

@@ -96,12 +96,13 @@ class Progress:
         if at > self.assets.get(asset, 0):
             self.assets[asset] = at
 
-    def cursor(self) -> Cursor:
-        """What a restart needs."""
+    def cursor(self, floor: int | None = None) -> Cursor:
+        """What a restart needs; nothing after `floor` is said to be judged."""
         boot = self._boots.get(self.boot)
-        return Cursor(
-            gateway=self.gateway, boot=self.boot, seq=boot.seq if boot else 0, at=self.at, assets=dict(self.assets)
-        )
+        at, assets = self.at, dict(self.assets)
+        if floor is not None:
+            at, assets = min(at, floor), {name: min(instant, floor) for name, instant in assets.items()}
+        return Cursor(gateway=self.gateway, boot=self.boot, seq=boot.seq if boot else 0, at=at, assets=assets)
 
 
 def seen_until(cursors: Mapping[str, Cursor]) -> dict[str, int]:

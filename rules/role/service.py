@@ -17,11 +17,8 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facility.again import ask_again
 from facility.bus import Bus, Message, Subscription
@@ -41,12 +38,15 @@ from rules.notification.channels import Channel
 from rules.notification.notify import Routing
 from rules.notification.sift import Sifter
 from rules.performance.actors import Monthly
-from rules.records.delays import Delays, Unsaved, load_delays, save_delays
-from rules.records.linkage_runs import keep_runs, open_runs
+from rules.records.delays import Delays, load_delays
+from rules.records.linkage_runs import open_runs
 from rules.records.records import Records
-from rules.role.baselines import Baselines, save_hours
+from rules.role.baselines import Baselines
 from rules.role.gateways import Gateways
+from rules.role.keeping import Keeper
+from rules.role.late import Late
 from rules.role.outbox import Outbox
+from rules.role.past import Past
 from rules.role.readback import History, ReadBack
 from rules.role.sequence import Arrival, Progress, seen_until
 from rules.role.settling import remember, settle
@@ -57,20 +57,14 @@ from rules.role.tending import note_orphans, tend
 
 log = logging.getLogger(__name__)
 
-WARM_MS = 15 * 60_000
-"""At least this much of the past fills the engine's windows at start."""
 TICK = 0.1
 TICK_LAG_MS = 200
 """The engine's time runs this much behind the clock: readings travel that long."""
 TICK_SHARE = 20
 """A tick that takes long is followed by a pause this many times as long."""
-KEEP_EVERY = 2.0
-"""Seconds after which the cursors are written although nothing was judged."""
 HOUSEKEEPING = 1.0
 SETTLED_MS = 5_000
 """How long an alarm must have stood before it is told late."""
-MAX_JUDGEMENTS = 50_000
-"""Judgements that wait for a database that is away; beyond that, batches wait on the bus and gaps are read back."""
 MAX_WAITING = 50_000
 """Batches that wait to be judged."""
 
@@ -91,7 +85,11 @@ class Rules:
     def __post_init__(self) -> None:
         """Put the parts together; nothing starts before `run`."""
         ahead = round(self.site.settings.future_limit * 1000)
-        self.engine = Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
+
+        def another() -> Engine:
+            return Engine(self.rulebook, self.site.assets, self.catalog, future_ms=ahead)
+
+        self.engine = another()
         self.routing = Routing.of(self.site)
         site, ground = self.site, self.routing.ground
         self.linkage = Linkage(site.id, self.rulebook.linkage, site.assets, self.catalog, ground.mode)
@@ -105,13 +103,15 @@ class Rules:
         self.telling = Telling(self.site.id, self.engine, bus=self.bus, clock=self.clock, counts=self.counts)
         self.live = asyncio.Event()
         self._progress: dict[str, Progress] = {}
-        self._pending: list[Judgement] = []
-        self._delays = Unsaved()
-        self._moved = False
-        self._wake = asyncio.Event()
-        self._writing = asyncio.Lock()
-        self.readback = ReadBack(self.history, clock=self.clock, counts=self.counts, room=self._room)
         self.baselines = Baselines(self.site, self.engine, self.rulebook, self.catalog, self.records, self.counts)
+        self.keeper = Keeper(
+            self.site.id, self.records, self.routing, self.sifter, self.engine, self.linkage, self.baselines,
+            self._cursors_now, self.clock, self.counts,
+        )  # fmt: skip
+        self.readback = ReadBack(self.history, clock=self.clock, counts=self.counts, room=self.keeper.room)
+        self.late = Late(
+            self.engine, another, self.rulebook, self.readback, self.clock, self.counts, take=self.keeper.judge
+        )
 
     def metrics(self) -> dict[str, float]:
         """What happened since the start, and what waits now."""
@@ -121,7 +121,7 @@ class Rules:
             **{f"told_{name}": float(number) for name, number in self.sifter.reasons.items()},
             **self.engine.metrics(),
             "derived_unconfirmed": float(self.telling.unconfirmed),
-            "waiting_judgements": float(len(self._pending)),
+            "waiting_judgements": float(self.keeper.waiting),
             "gateways_offline": float(self.gateways.offline),
             "missing_batches": float(sum(progress.missing for progress in self._progress.values())),
             **{f"messages_{name}": float(getattr(tally, name)) for name in ("sent", "failed", "dead")},
@@ -139,7 +139,7 @@ class Rules:
                 self.bus.subscribe(stored_topic(self.site.id, DERIVED)) as confirmations,
             ):
                 work.append(asyncio.create_task(self.outbox.run(), name="outbox"))
-                work.append(asyncio.create_task(self._keep(), name="rules: records"))
+                work.append(asyncio.create_task(self.keeper.run(), name="rules: records"))
                 await self._start()
                 work.append(asyncio.create_task(self._tick(), name="rules: ticks"))
                 work.append(asyncio.create_task(self._housekeeping(), name="rules: housekeeping"))
@@ -149,6 +149,7 @@ class Rules:
                 work.append(asyncio.create_task(self.telling.run(), name="rules: derived points"))
                 work.append(asyncio.create_task(self.telling.listen(confirmations), name="rules: confirmations"))
                 work.append(asyncio.create_task(self.gateways.watch(TICK_LAG_MS), name="rules: silence"))
+                work.append(asyncio.create_task(self.late.run(), name="rules: what came late"))
                 self.baselines.begin(self.readback, self.clock)
                 self.live.set()
                 done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
@@ -160,7 +161,7 @@ class Rules:
     async def _stop(self, work: list[asyncio.Task[None]]) -> None:
         outbox, rest = work[:1], work[1:] + self.readback.tasks + self.baselines.tasks
         await cancel(rest)
-        await self._write()
+        await self.keeper.write()
         await cancel(outbox)
         for channel in self.channels.values():
             await channel.close()
@@ -177,10 +178,12 @@ class Rules:
         await remember(self.records, self.sifter, self.clock.ms())
         if cursors:
             await self.readback.settled()
-        await self._replay(seen_until(cursors), max((cursor.at for cursor in cursors.values()), default=None))
-        await self._write()
+        now = self.clock.ms()
+        newest = max((cursor.at for cursor in cursors.values()), default=now)
+        await self._replay(Past(newest, now, seen_until(cursors)))
+        await self.keeper.write()
         await self._settle(0)
-        self._judge(self.judges.on_tick(self.clock.ms() - TICK_LAG_MS))
+        self.keeper.judge(self.judges.on_tick(self.clock.ms() - TICK_LAG_MS))
 
     async def _cursors(self) -> dict[str, Cursor]:
         """How far the rules were; waits for a database that is not there yet: without it nothing can be told."""
@@ -189,7 +192,7 @@ class Rules:
                 await take_up_trials(self.records, self.site.id, self.rulebook, self.engine, self.clock.ms())
                 return await self.records.cursors(self.site.id)
             except StoreError as error:
-                self._database_error(error)
+                self.keeper.database_error(error)
                 await self.clock.sleep(1.0)
 
     async def _take_up(self, delays: Delays) -> None:
@@ -203,35 +206,25 @@ class Rules:
             standing=[Standing(key, state) for key, state in delays.items() if state and key in runs],
             quiet=[key for key, row in known.items() if row.inhibited],
         )
-        self._delays.begin(delays, runs)
+        self.keeper.delays.begin(delays, runs)
         orphans = {key for key in known if key not in runs | self.judges.apart} | set(lost)
         self.counts["orphaned_alarms"] = len(orphans)
         if orphans:
             await note_orphans(self.records, self.routing, self.clock.ms(), [known[key] for key in orphans])
 
-    async def _replay(self, seen: Mapping[str, int], newest: int | None) -> None:
-        """Warm the engine with what was judged before, then judge what is stored since.
+    async def _replay(self, past: Past) -> None:
+        """Warm the engine with what was judged before, then judge what is stored since; what can't be read is owed."""
 
-        `seen`: the newest instant judged, by asset; `newest` of all, None when nothing ever was: then all is warming.
-        """
-        now = self.clock.ms()
-        default = now if newest is None else newest
-        oldest = min([now, default, *seen.values()])
-        start = oldest - max(WARM_MS, round(self.rulebook.usual_window * 1000))
+        def warm(sample: Sample) -> None:
+            self.judges.warm(sample)
+            self.counts["samples_warmed"] += 1
 
-        def take(sample: Sample) -> None:
-            if sample.at <= seen.get(sample.asset, default):
-                self.judges.warm(sample)
-                self.counts["samples_warmed"] += 1
-                return
-            self._take_sample(self._home.get(sample.asset, self.site.gateways[0]), sample, historical=True, now=now)
+        def judge(sample: Sample) -> None:
+            self._take_sample(self._home.get(sample.asset, self.site.gateways[0]), sample, historical=True)
             self.counts["samples_replayed"] += 1
 
-        # a window of a day is filled for its own asset: the whole site's day is too long to wait for
-        if patient := self.rulebook.patient:
-            first = oldest - round(max(patient.values()) * 1000)
-            await self.readback.read(first, start, take, assets=sorted(patient))
-        await self.readback.read(start, now + 1, take)
+        if not await past.read(self.readback, self.rulebook, warm=warm, judge=judge):
+            self.late.owe("start", past)
 
     @cached_property
     def _home(self) -> dict[str, str]:
@@ -245,14 +238,8 @@ class Rules:
         async for message in subscription:
             self.counts["dropped_on_bus"] = subscription.dropped
             self._receive(message)
-            await self._room()
+            await self.keeper.room()
             await asyncio.sleep(0)  # a full queue must not keep ticks and transactions waiting
-
-    async def _room(self) -> None:
-        """Wait while too many judgements wait for the database; what the bus drops meanwhile is read back later."""
-        while len(self._pending) >= MAX_JUDGEMENTS:
-            self.counts["held_back"] += 1
-            await self.clock.sleep(0.1)
 
     def _receive(self, message: Message) -> None:
         try:
@@ -274,20 +261,24 @@ class Rules:
         self.counts["batches"] += 1
         if arrival is Arrival.AFTER_GAP and batch.samples and before:
             self._note_gap(gateway, before, batch.samples[0].at, boot == batch.boot)
-        now = self.clock.ms()
         if not batch.hist:
             self.gateways.spoke(gateway)
+        older = self.engine.counts["old"]
         for sample in batch.samples:
-            self._take_sample(gateway, sample, historical=batch.hist, now=now)
+            self._take_sample(gateway, sample, historical=batch.hist)
+        if batch.hist and self.engine.counts["old"] > older:
+            instants = [sample.at for sample in batch.samples]
+            self.late.owe(gateway, Past(min(instants) - 1, max(instants)))
 
-    def _take_sample(self, gateway: str, sample: Sample, *, historical: bool, now: int) -> None:
+    def _take_sample(self, gateway: str, sample: Sample, *, historical: bool) -> None:
+        now = self.clock.ms()
         if (found := self._ask(sample, historical=historical)) is None:
             return
         self.counts["samples"] += 1
         self._progress[gateway].take(sample.asset, sample.at, now)
-        self._moved = True
+        self.keeper.has_moved = True
         # the engine's own time starts with the first tick; before it only the clock knows what is old
-        self._judge([replace(item, historical=historical and item.at < now - OLD_MS) for item in found])
+        self.keeper.judge([replace(item, historical=historical and item.at < now - OLD_MS) for item in found])
 
     def _ask(self, sample: Sample, *, historical: bool = False) -> list[Judgement] | None:
         """What the engine says to a sample; a fault of ours in it is logged and counted, and stops no other one."""
@@ -301,23 +292,17 @@ class Rules:
     def _try(self, what: str, work: Callable[[], list[Judgement]]) -> None:
         """Judge what is no reading; a fault of ours in it is logged and counted, and ends nothing."""
         try:
-            self._judge(work())
+            self.keeper.judge(work())
         except Exception:
             self.counts["failed_ticks"] += 1
             log.exception("rules: %s", what)
-
-    def _judge(self, judgements: list[Judgement]) -> None:
-        if judgements:
-            self.counts["judgements"] += len(judgements)
-            self._pending += judgements
-            self._wake.set()
 
     def _note_gap(self, gateway: str, start: int, end: int, same_boot: bool) -> None:
         self.counts["gaps"] += same_boot
 
         def take(sample: Sample) -> None:
             if self._home.get(sample.asset) == gateway:
-                self._take_sample(gateway, sample, historical=True, now=self.clock.ms())
+                self._take_sample(gateway, sample, historical=True)
                 self.counts["samples_from_gaps"] += 1
 
         self.readback.note_gap(gateway, start, end, take)
@@ -343,59 +328,8 @@ class Rules:
             self.counts["shelvings_ended"] += done.unshelved
             self.counts.update(await settle(self.records, self.sifter, now, settled_before=now - standing))
         except StoreError as error:
-            self._database_error(error)
-
-    # records
-
-    async def _keep(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(KEEP_EVERY):  # wait_for may swallow a cancellation in 3.11
-                    await self._wake.wait()
-            self._wake.clear()
-            if not await self._write():
-                await self.clock.sleep(1.0)
-                self._wake.set()
-
-    async def _write(self) -> bool:
-        """All waiting judgements and the cursors in one transaction; False when the database is away (they wait)."""
-        async with self._writing:
-            return await self._write_waiting()
-
-    async def _write_waiting(self) -> bool:
-        number = len(self._pending)
-        # taken together, without an await in between: cursors and delays must not be ahead of the judgements
-        hours, delays = self.baselines.take(), self._delays.take(self.engine.changed_delays())
-        if not (number or self._moved or hours or delays or self.linkage.is_dirty):
-            return True
-        batch, cursors = self._pending[:number], self._cursors_now()
-        runs = self.linkage.take_dirty()
-        self._moved = False
-        now = self.clock.ms()
-
-        async def keep(connection: AsyncConnection) -> None:
-            await save_hours(connection, site=self.site.id, hours=hours, now=now)
-            await save_delays(connection, self.site.id, delays)
-            await keep_runs(connection, runs=runs, at=now)
-
-        try:
-            done = await self.records.apply(batch, self.routing, now, cursors=cursors, sifter=self.sifter, beside=keep)
-        except StoreError as error:
-            self.linkage.put_back(runs)
-            self._moved = True
-            self._database_error(error)
-            return False
-        del self._pending[:number]
-        self.baselines.written(hours)
-        self._delays.saved(delays)
-        for name in ("opened", "moved", "unchanged", "duplicates", "tickets"):
-            self.counts[f"alarms_{name}"] += getattr(done, name)
-        return True
+            self.keeper.database_error(error)
 
     def _cursors_now(self) -> list[Cursor]:
         """How far the rules are; a gateway that has told nothing has none, for it would call all history unjudged."""
-        return [progress.cursor() for progress in self._progress.values() if progress.at]
-
-    def _database_error(self, error: StoreError) -> None:
-        self.counts["database_errors"] += 1
-        log.warning("rules: %s; %d judgements wait", error, len(self._pending))
+        return [progress.cursor(self.late.floor) for progress in self._progress.values() if progress.at]

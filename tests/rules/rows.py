@@ -7,7 +7,8 @@ from typing import Any
 
 from rules.effects import Judgement
 from rules.life.rows import AlarmRow
-from rules.records.transitions import Changes, Key, judge
+from rules.records.judging import judge
+from rules.records.transitions import Changes, Key
 from tests.rules.builders import a_judgement, a_routing
 
 

@@ -27,9 +27,10 @@ from rules.life.alarm import Event
 from rules.life.rows import AlarmRow
 from rules.notification.notify import Routing
 from rules.records import schema
+from rules.records.judging import judge
 from rules.records.records import Records
 from rules.records.schema_drills import drill_journal
-from rules.records.transitions import Act, Changes, Key, judge, move
+from rules.records.transitions import Act, Changes, Key, move
 from rules.role.settling import announce_standing
 from rules.rule import Rule
 from tests.rules.builders import a_rule, an_emergency

@@ -12,7 +12,8 @@ from facility.errors import TransitionError
 from rules.life.alarm import PROCESS, SUPPRESSION, Event, State, Suppression
 from rules.life.chatter import CALM_MS, SHELVE_MS, Habit
 from rules.life.rows import AlarmRow, RemovalRow
-from rules.records.transitions import Act, Changes, Key, announce, judge, move
+from rules.records.judging import judge
+from rules.records.transitions import Act, Changes, Key, announce, move
 from tests.rules.builders import a_judgement, a_routing, a_rule
 
 KEY: Key = ("pump.dry", 0, "P-01")

@@ -209,7 +209,7 @@ class Whole:
     async def write(self) -> None:
         """A transaction."""
         if not self.down:
-            assert await self.rules._write()
+            assert await self.rules.keeper.write()
 
     async def tend(self) -> None:
         """Housekeeping."""

@@ -129,18 +129,6 @@ def spooled(folder: Path) -> dict[tuple[str, str], tuple[int, int]]:
     return found
 
 
-async def judged_until(file: Path, at: int) -> None:
-    """Return once the rules have judged and recorded readings of `at` (ms) and later."""
-    async with asyncio.timeout(60):
-        while True:
-            with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as database:
-                (newest,) = database.execute("SELECT max(at) FROM cursors").fetchone()
-            database.close()
-            if newest is not None and newest >= at:
-                return
-            await asyncio.sleep(0.2)
-
-
 async def spools_empty(site: str, gateways: int, broker: Broker) -> None:
     """Return once every gateway has said, twice in a row, that nothing waits in its spool."""
     quiet: dict[str, int] = {}
