@@ -37,7 +37,7 @@ from rules.deriving import Deriving
 from rules.effects import Judgement, Seen, Standing
 from rules.language.frame import Frame, Slot
 from rules.language.summaries import Hours
-from rules.watching import NEVER, Calendar, Runner, Verdicts, Watch, concerned, frames_of, link
+from rules.watching import NEVER, Calendar, Runner, Verdicts, Watch, concerned, end_hours, frames_of, link
 
 FUTURE_MS = 300_000
 """A sample further ahead of the newest tick is not believed: it makes its points bad now, and shuts out nothing."""
@@ -87,23 +87,16 @@ class Engine:
             for item in watch.runners
         }
 
-    @property
-    def faults(self) -> int:
-        """How often an expression had no finite answer (a division by zero, an overflow)."""
-        return self.faults_by_rule().total()
-
     def faults_by_rule(self) -> Counter[str]:
-        """The same by rule id, over all assets."""
+        """How often an expression had no finite answer (a division by zero, an overflow), by rule id."""
         return sum((watch.faults for watch in self.watches.values()), Counter[str]())
 
     def metrics(self) -> dict[str, float]:
         """Its counts and faults, and those of the rules that have the most, for /metrics (`rule_faults:<rule>`)."""
         faults = self.faults_by_rule()
-        return {
-            **{f"engine_{name}": float(number) for name, number in self.counts.items()},
-            **{f"rule_faults:{rule}": float(number) for rule, number in faults.most_common(SHOWN_FAULTS)},
-            "engine_faults": float(faults.total()),
-        }
+        shown = {f"rule_faults:{rule}": number for rule, number in faults.most_common(SHOWN_FAULTS)}
+        counts = {f"engine_{name}": number for name, number in self.counts.items()}
+        return {name: float(n) for name, n in (counts | shown | {"engine_faults": faults.total()}).items()}
 
     @property
     def summaries(self) -> Iterator[tuple[str, str, Hours]]:
@@ -150,7 +143,7 @@ class Engine:
         self._expire_seen(at, verdicts)
         if at >= self._next_hour:
             self._next_hour = (at // QUARTER_MS + 1) * QUARTER_MS
-            self._end_hours(at)
+            end_hours(self.watches.values(), at)
         for watch in self.watches.values():
             if watch.replaying > at:
                 continue
@@ -297,13 +290,6 @@ class Engine:
         self._judge(watch, runners, at, verdicts, historical=False)
         self._judge_others(others, at, verdicts, historical=False)
         return verdicts.sorted()
-
-    def _end_hours(self, at: int) -> None:
-        """Complete the hours of the series that change so seldom that nobody else does."""
-        for watch in self.watches.values():
-            if watch.replaying <= at:
-                for hours in watch.frame.hours.values():
-                    hours.advance(at)
 
     def _expire_seen(self, at: int, verdicts: Verdicts) -> None:
         """Let points that other assets look at grow too old before any rule is judged by this tick."""

@@ -264,6 +264,14 @@ def concerned(watches: Mapping[str, Watch], derived: Iterable[Place]) -> dict[Wa
     return found
 
 
+def end_hours(watches: Iterable[Watch], at: int) -> None:
+    """Complete the hours of the series that change so seldom that nobody else does."""
+    for watch in watches:
+        if watch.replaying <= at:
+            for hours in watch.frame.hours.values():
+                hours.advance(at)
+
+
 class Verdicts:
     """Judgements as they come; `sorted` puts them into their time's and their rules' order."""
 

@@ -235,7 +235,7 @@ def test_a_restored_alarm_whose_condition_ended_meanwhile_is_cleared_by_the_firs
 def test_faults_are_counted() -> None:
     engine = an_engine(a_rule("ratio", "1 / car.speed > 2"))
     engine.on_sample(a_sample(0, {"car.speed": 0.0}))
-    assert engine.faults == 1
+    assert engine.faults_by_rule().total() == 1
 
 
 def test_on_a_holiday_only_its_own_hours_hold() -> None:
