@@ -25,13 +25,15 @@ from rules.notification.notify import Routing
 from rules.notification.sift import Sifter
 from rules.records.delays import Unsaved, save_delays
 from rules.records.linkage_runs import keep_runs
-from rules.records.records import Records
+from rules.records.records import Beside, Records
 from rules.role.baselines import Baselines, save_hours
 
 log = logging.getLogger(__name__)
 
 KEEP_EVERY = 2.0
 """Seconds after which the cursors are written although nothing was judged."""
+PORTION = 500
+"""Judgements of one transaction while more than these wait."""
 MAX_JUDGEMENTS = 50_000
 """Judgements that wait for a database that is away; beyond that, batches wait on the bus and gaps are read back."""
 
@@ -89,18 +91,27 @@ class Keeper:
                 self._wake.set()
 
     async def write(self) -> bool:
-        """All waiting judgements and the cursors in one transaction; False when the database is away (they wait)."""
-        async with self._writing:
-            return await self._write()
+        """All waiting judgements and the cursors; False when the database is away (they wait).
 
-    async def _write(self) -> bool:
+        In a storm a portion a transaction, the most severe first: an emergency must not wait for thousands of others.
+        """
+        async with self._writing:
+            while len(self._waiting) > PORTION:
+                self._waiting.sort(
+                    key=lambda item: item.rule.severity
+                )  # of one alarm, and of one severity, as they came
+                if not await self._apply(PORTION):
+                    return False
+            return await self._write_rest()
+
+    async def _write_rest(self) -> bool:
+        """What is left, with all that says how far the rules are: it must not be ahead of the judgements."""
         number = len(self._waiting)
-        # taken together, without an await in between: cursors and delays must not be ahead of the judgements
+        # taken together, without an await in between: what is judged after it comes with the next one
         hours, delays = self.baselines.take(), self.delays.take(self.engine.changed_delays())
         if not (number or self.has_moved or hours or delays or self.linkage.is_dirty):
             return True
-        batch, cursors = self._waiting[:number], self.cursors()
-        runs = self.linkage.take_dirty()
+        cursors, runs = self.cursors(), self.linkage.take_dirty()
         self.has_moved = False
         now = self.clock.ms()
 
@@ -109,16 +120,29 @@ class Keeper:
             await save_delays(connection, self.site, delays)
             await keep_runs(connection, runs=runs, at=now)
 
-        try:
-            done = await self.records.apply(batch, self.routing, now, cursors=cursors, sifter=self.sifter, beside=keep)
-        except StoreError as error:
+        if not await self._apply(number, cursors, keep):
             self.linkage.put_back(runs)
             self.has_moved = True
+            return False
+        self.baselines.written(hours)
+        self.delays.saved(delays)
+        return True
+
+    async def _apply(self, number: int, cursors: Sequence[Cursor] = (), beside: Beside | None = None) -> bool:
+        """One transaction of the first `number` that wait."""
+        try:
+            done = await self.records.apply(
+                self._waiting[:number],
+                self.routing,
+                self.clock.ms(),
+                cursors=cursors,
+                sifter=self.sifter,
+                beside=beside,
+            )
+        except StoreError as error:
             self.database_error(error)
             return False
         del self._waiting[:number]
-        self.baselines.written(hours)
-        self.delays.saved(delays)
         for name in ("opened", "moved", "unchanged", "duplicates", "tickets"):
             self.counts[f"alarms_{name}"] += getattr(done, name)
         return True
