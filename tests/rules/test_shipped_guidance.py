@@ -27,7 +27,7 @@ NOT_EN = re.compile(r"(?:^|[.;:,] |\band )(?:do not|don't|never) ", re.IGNORECAS
 
 
 def alarms() -> Iterator[tuple[str, Label]]:
-    """Name and guidance of all that shipped files can raise: rules, checks of data, linkage (the demo's too), coverage."""
+    """Name and guidance of whatever is shipped: rules, checks of data, linkage (the demo's too), coverage."""
     for definition in read_rules([PACKS], CATALOG, assets={}):
         yield definition.rule.id, definition.rule.guidance
     for name, alarm in read_checks([], CATALOG, assets={})[0].alarms.items():
