@@ -43,7 +43,7 @@ RULE = Rule(
         "再检查采集器、接线和传感器；无法当天修复的，将设备登记停用并安排人工巡查。不要只消音了事。",
         "The points that the alarm names have had no reading to be believed for ten minutes: what goes wrong there "
         "raises nothing now. Send somebody to look at the equipment, then see to its adapter, wiring and sensors. What "
-        "can't be mended today is to be taken out of service and walked round. Silencing it mends nothing.",
+        "can't be mended today is to be taken out of service and walked round. Do not just silence it.",
     ),
     severity=Severity.URGENT,
     raises=Raises.TICKET,

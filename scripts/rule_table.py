@@ -20,8 +20,8 @@ HEAD = """\
 Made from `rules/packs/*.yaml` by `make rule-table`. How a rule works and how a site replaces one: [rules.md](rules.md).
 
 Severity 1 is an emergency, 2 urgent, 3 maintenance, 4 advisory. *Delay* is how long it must last before anybody is
-told; *latched* alarms stay until somebody has reset them. A rule runs where the asset has the points that it looks at;
-`{n}` stands for each pump, door, camera.
+told; *latched* alarms stay until somebody has reset them; some get more severe when they last. A rule runs where the
+asset has the points that it looks at; `{n}` stands for each pump, door, camera.
 """
 COLUMNS = "| rule | when | severity | delay | follows |"
 UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -45,6 +45,7 @@ def _lines() -> Iterator[str]:
 
 def _row(rule: Rule) -> str:
     follows = FOLLOWS[rule.raises.value] + (", latched" if rule.latch else "")
+    follows += "".join(f", severity {step.severity:d} {_span(step.after)} later" for step in rule.escalate)
     return f"| `{rule.id}` | {rule.label.en} {rule.label.zh} | {rule.severity:d} | {_span(rule.delay)} | {follows} |"
 
 

@@ -16,24 +16,24 @@ _TEXTS: Mapping[str, tuple[Label, Label]] = {
     WEAK: (
         Label("联动证据不足：{effect}", "Linkage not fully proven: {effect}"),
         Label(
-            "只有部分证据表明已动作，派人现场核实。{action}",
-            "Only a part of what proves it was seen; send somebody to look. {action}",
+            "只有部分证据表明已动作，派人现场核实，核实前不要当作已动作。{action}",
+            "Only a part of what proves it was seen; send somebody to look. Do not count on it before that. {action}",
         ),
     ),
     UNKNOWN: (
         Label("联动反馈无法判断：{effect}", "Linkage can't be seen: {effect}"),
         Label(
-            "反馈读数无效或过期，平台无法证实其动作，火灾时须派人现场核实。检查反馈模块和线路。{action}",
+            "反馈读数无效或过期，平台无法证实其动作，火灾时须派人现场核实，不要当作已动作。检查反馈模块和线路。{action}",
             "Its feedback is bad or too old, so nothing proves it; in a fire send somebody to look. "
-            "Check its module and wiring. {action}",
+            "Do not count on it. Check its module and wiring. {action}",
         ),
     ),
     UNEXPECTED: (
         Label("无火警时联动设备动作：{effect}", "Linkage acted without a fire: {effect}"),
         Label(
-            "没有命令却有反馈。派人核实是现场手动、误动作还是接线错误，查明原因后恢复。",
+            "没有命令却有反馈。派人核实是现场手动、误动作还是接线错误，查明原因后恢复。不要只复位了事。",
             "It acted, and nothing had told it to. See whether somebody operated it, it did so by itself, "
-            "or a contact is wired wrong; then put it back.",
+            "or a contact is wired wrong; then put it back. Do not just reset it.",
         ),
     ),
 }

@@ -126,7 +126,7 @@ def _guidance(item: Often, month: Month) -> Label:
         f"瞬时 {item.fleeting} 次。先查设备本身和传感器、触点、接线，再核对规则的延时与回差；不要以搁置代替处理。",
         f"Raised {item.raises} times in {month}, {item.share:.1f} % of all alarms; {item.chattering} episodes of "
         f"chattering, {item.fleeting} fleeting cycles. See to the equipment, its sensor, contacts and wiring first, "
-        "then to delay and hysteresis of the rule. Shelving it mends nothing.",
+        "then to delay and hysteresis of the rule. Do not shelve it instead.",
     )
 
 

@@ -186,7 +186,7 @@ def test_a_quiet_day_of_all_boards(whole: Site, demo: Demo, in_range: Check) -> 
         ("PM-01", "mains_loss", ("PM-02", "UPS-01", "EL-01")),
         ("PM-01", "ats_fail_to_transfer", OUTAGE),
         ("GE-01", "generator_fail", ("PM-01", *OUTAGE)),
-        ("PM-01", "mains_phase_loss", ("PM-02", "EL-01")),
+        ("PM-01", "mains_phase_loss", ("PM-02", "PM-04", "EL-01")),
         ("PM-02", "phase_loss", ("EL-01",)),
         ("PM-02", "imbalance", ()),
         ("PM-02", "over_voltage", ()),
