@@ -43,6 +43,7 @@ async def console(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Con
 async def test_a_manager_reads_the_figures(console: Console, language: str, words: tuple[str, ...]) -> None:
     async with console.window("manager", language=language) as window:
         await window.go("/console/")
+        await window.page.click(".more summary")
         await window.page.click('.pages a[href="/console/performance"]')
         await window.sees('[data-kpi="per_ten_mean"]')
         text = await window.text("body")

@@ -68,7 +68,7 @@ def body(path: str) -> dict[str, object]:
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
     ids = {"alarm": "a-none", "ticket": "t-none", "command": "c-none", "removal": "o-none", "run": "l-none"}
-    ids |= {"month": "2026-09", "rule": "r-none", "drill": "d-none", "impairment": "m-none"}
+    ids |= {"month": "2026-09", "rule": "r-none", "drill": "d-none", "impairment": "m-none", "wanted": "v-none"}
     url = path.format(asset="EL-01", **ids)
     params = {"asset": "EL-01", "point": "car.floor"} if path.endswith("/history") else {}
     params = {"subject": "EL-01"} if path.endswith("/subject") else params
