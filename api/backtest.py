@@ -32,7 +32,6 @@ from ingest.open import open_store
 from rules.book.compiled import Rulebook
 from rules.book.mapped import mapped_points
 from rules.book.rulebook import PACKS, Definition, read_rules
-from rules.book.versions import rule_of
 from rules.language.grammar import ExpressionError
 from rules.records.database import new_engine
 from rules.records.records import Records
@@ -40,6 +39,7 @@ from rules.records.rule_texts import VersionRow, running_versions
 from rules.trial.backtest import Backtest, Sides, run, sides
 from rules.trial.compare import compare
 from rules.trial.table import Report
+from rules.versions import rule_of
 
 DAY_MS = 86_400_000
 SPOKEN_EVERY = 2.0

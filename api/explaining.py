@@ -23,7 +23,6 @@ from facility.readings import Quality, Reading, Sample, Value
 from ingest.store import ReadingStore
 from rules.book.compiled import CompiledRule, Rulebook, compiled
 from rules.book.rulebook import load_rulebook
-from rules.book.versions import ruled
 from rules.conditions import NORMAL, Phase, State
 from rules.explain.scene import Account, Scene, is_cut, span_of
 from rules.explain.telling import MESSAGE, Told, told
@@ -32,6 +31,7 @@ from rules.life.rows import AlarmRow, JournalRow, NotFoundError, TicketRow
 from rules.records.delays import load_delays
 from rules.records.records import Records
 from rules.records.rule_texts import version
+from rules.versions import rule_of
 
 MAX_SAMPLES = 100_000
 """Stored samples that are played at most; of more only the newest."""
@@ -185,7 +185,7 @@ class Explainer:
             return force, ()
         try:
             kept = await version(self._records, self._site.id, row.rule, wanted)
-            rule = ruled(kept.text, index=row.rule_index)
+            rule = rule_of(kept.text, index=row.rule_index)
             found = compiled(rule, self._catalog.classes[row.asset_class], self._catalog.classes)
         except (NotFoundError, ValueError, KeyError, ExpressionError):
             return force, ("version_lost",) if force is not None else ()

@@ -16,12 +16,12 @@ from facility.config import Site, load_site
 from facility.readings import Quality, Sample, Value
 from rules.book.compiled import Rulebook
 from rules.book.rulebook import load_rulebook
-from rules.book.versions import stamped
 from rules.desk.commands import Commands
 from rules.effects import Judgement, Seen
 from rules.records.rule_texts import note_versions
 from rules.records.schema import deliveries, outbox
 from rules.rule import Rule
+from rules.versions import stamped
 from tests.api.house import House, a_house, a_rule, write_site
 
 CHANNELS = """

@@ -18,7 +18,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from facility.errors import StoreError, TransitionError
 from facility.settings import RecordsSettings
-from rules.book.versions import stamped
 from rules.desk.commands import Commands
 from rules.language.summaries import Hour
 from rules.life.rows import Cursor, NotFoundError
@@ -28,6 +27,7 @@ from rules.records.records import Records, open_records
 from rules.records.rule_texts import note_versions, versions
 from rules.records.shadow import live_episodes, open_shadows, shadow_episodes
 from rules.role.baselines import KEPT_MS, SeriesHour, load_hours, save_hours
+from rules.versions import stamped
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 
 ROUTING = a_routing()
