@@ -250,6 +250,27 @@ async def test_a_version_that_was_not_kept_is_said(house: House, client: httpx.A
     assert found["then"]["when"]["truth"] == "true"
 
 
+async def test_a_data_check_that_was_set_differently(house: House, client: httpx.AsyncClient) -> None:
+    await low_pressure(house)
+    items = (await house.deps.explainer.rulebook()).by_asset["PS-01"]
+    rule = next(item.rule for item in items if item.is_check and item.rule.id == "data.noisy")
+    at = house.clock.ms() - 47 * S
+    older = stamped(replace(rule, delay=1.0), {"check": "noisy", "times": 99})
+    await note_versions(house.deps.records, house.deps.site.id, (), at - 1000, beside=[rule, older])
+    for judged in (older, rule):
+        for event in ("raise", "clear"):
+            judgement = Judgement(judged, "PS-01", event, at, at, {})  # type: ignore[arg-type]
+            await house.deps.records.apply([judgement], house.routing, at + 200)
+        alarm = (await house.deps.records.alarms(asset="PS-01")).items[0].id
+        found = await get(client, house, f"alarms/{alarm}/explain?at={at}")
+        assert found["rule"]["version"] == judged.version
+        assert ("older_check" in [note["code"] for note in found["then"]["notes"]]) is (judged is older)
+        assert found["then"]["when"]["form"] == "check"
+        kept = await get(client, house, f"rules/{rule.id}/versions/{judged.version}")
+        assert kept["text"]["definition"]["check"] == "noisy"
+        at += 5 * S
+
+
 async def test_every_rule_of_an_asset_in_a_line(house: House, client: httpx.AsyncClient) -> None:
     await low_pressure(house)
     await raised(house)
