@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Iterable
@@ -30,6 +31,12 @@ class VersionRow:
     origin: str
     first_seen: int
     seen_by: str
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """What of the site the text is about: its class, and the point or effect where one id has a text for each."""
+        definition = json.loads(self.text).get("definition") or {}
+        return self.asset_class, str(definition.get("point") or definition.get("effect") or "")
 
 
 def this_process() -> str:
