@@ -51,9 +51,9 @@ WORDS = {
     "shelved": Label("搁置数", "Shelved"),
     "none": Label("无", "none"),
     "rest": Label(
-        "“当前”各项为生成本页时的情况。历史补传的报警、试运行规则的报警不计入。",
-        "What stands “now” is as it was when this page was made. Alarms from replayed history and of rules on trial do "
-        "not count.",
+        "“当前”各项为生成本页时的情况。历史补传的报警、演习中的报警、试运行规则的报警不计入。",
+        "What stands “now” is as it was when this page was made. Alarms from replayed history, of drills and of rules on "
+        "trial do not count.",
     ),
 }
 
