@@ -32,10 +32,12 @@ from rules.explain.scene import Account, Input, Scene, is_cut, span_of
 from rules.explain.sentence import sentence
 from rules.explain.telling import MESSAGE, Told, told
 from rules.language.grammar import ExpressionError
+from rules.language.summaries import HOUR_MS, Hour
 from rules.life.rows import AlarmRow, JournalRow, NotFoundError, TicketRow
 from rules.records.delays import load_delays
 from rules.records.records import Records
 from rules.records.rule_texts import version
+from rules.records.summaries import KEPT_MS, load_hours
 from rules.rule import Rule
 from rules.versions import rule_of
 
@@ -76,8 +78,9 @@ NOTES: Mapping[str, Label] = {
         "读数数据库没有响应，历史数值未知", "The readings store does not answer: past values are unknown"
     ),
     "cut": Label(
-        "窗口长于可重算的 24 小时，其数值可能未知",
-        "A window is longer than the 24 h that are worked out again here: its value may be unknown",
+        "延时长于可重算的 24 小时：过去某时刻它已计时多久可能未知",
+        "A delay is longer than the 24 h that are worked out again here: how much of it had passed at an instant of "
+        "the past may be unknown",
     ),
     "many": Label("读数过多，只用了最近的一部分", "There are too many readings: only the newest were used"),
     "recorded": Label(
@@ -327,10 +330,24 @@ class Explainer:
             notes.append("many")
         if any(is_cut(item) for item in items):
             notes.append("cut")
+        if scene.series:
+            scene.load(await self._hours(scene, at))
         together = sorted([*samples, *_newer(held, samples)], key=lambda sample: sample.at)
         await asyncio.to_thread(scene.play, together, start, at)
         scene.hush(((item.asset, item.point) for item in held if item.quality is Quality.STALE), at)
         return _Played(scene, tuple(notes))
+
+    async def _hours(self, scene: Scene, at: int) -> dict[tuple[str, str], list[Hour]]:
+        """The hours that were over at an instant, of the series that its baselines and trends look at."""
+        found = await load_hours(
+            self._records,
+            self._site.id,
+            at - KEPT_MS,
+            before=at - HOUR_MS + 1,
+            assets=scene.assets,
+            series=scene.series,
+        )
+        return {key: [hour for hour in hours if hour.known] for key, hours in found.items()}
 
     async def _told(self, row: AlarmRow, journal: Sequence[JournalRow]) -> list[Told]:
         page = await self._records.outbox(kind=MESSAGE, alarm_id=row.id, limit=MAX_MESSAGES)

@@ -52,8 +52,8 @@ WORDS = {
     "none": Label("无", "none"),
     "rest": Label(
         "“当前”各项为生成本页时的情况。历史补传的报警、演习中的报警、试运行规则的报警不计入。",
-        "What stands “now” is as it was when this page was made. Alarms from replayed history, of drills and of rules on "
-        "trial do not count.",
+        "What stands “now” is as it was when this page was made. Alarms from replayed history, of drills and of rules "
+        "on trial do not count.",
     ),
 }
 

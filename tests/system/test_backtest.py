@@ -147,7 +147,7 @@ def test_without_other_rules_the_folder_is_compared_with_what_ran_last(site: Pat
 
     async def note() -> None:
         async with open_records(whole.site.settings.records, site) as records:
-            await note_versions(records, whole.site.id, whole.rulebook.rules, 1000)
+            await note_versions(records, whole.site.id, whole.rulebook.written, 1000)
 
     asyncio.run(note())
     assert found(site, *SPAN)["rules_that_differ"] == []
