@@ -313,6 +313,8 @@ async def test_a_data_check_that_was_set_differently(house: House, client: httpx
         kept = await get(client, house, f"rules/{rule.id}/versions/{judged.version}")
         assert kept["text"]["definition"]["check"] == "noisy"
         at += 5 * S
+    asked = await get(client, house, f"rules/{rule.id}/explain?asset=PS-01&index={rule.index}")
+    assert (asked["rule"]["index"], asked["rule"]["version"]) == (rule.index, rule.version)
 
 
 async def test_every_rule_of_an_asset_in_a_line(house: House, client: httpx.AsyncClient) -> None:
