@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -81,6 +82,9 @@ async def test_an_alarm_of_it_says_what_did_not_come(console: Console, language:
         await window.sees(".why .inputs .value")
         assert await window.overflow() <= 0
         assert not window.complaints
+        if folder := os.environ.get("CARETAKER_SHOTS"):
+            await window.page.set_viewport_size({"width": 1440, "height": 1700})
+            await window.page.screenshot(path=f"{folder}/why-linkage-{language}.png")
         await window.page.click("a.version")
         await window.sees(".source")
         assert '"limit_s": 15.0' in await window.text(".source")
