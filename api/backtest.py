@@ -32,14 +32,13 @@ from ingest.open import open_store
 from rules.book.compiled import Rulebook
 from rules.book.mapped import mapped_points
 from rules.book.rulebook import PACKS, Definition, read_rules
-from rules.book.versions import rule_of
 from rules.language.grammar import ExpressionError
-from rules.records.database import new_engine
-from rules.records.records import Records
+from rules.records.looking import look_into
 from rules.records.rule_texts import VersionRow, running_versions
 from rules.trial.backtest import Backtest, Sides, run, sides
 from rules.trial.compare import compare
 from rules.trial.table import Report
+from rules.versions import rule_of
 
 DAY_MS = 86_400_000
 SPOKEN_EVERY = 2.0
@@ -149,16 +148,11 @@ async def _both(house: Tried, given: Path | None, notes: list[Label]) -> Sides:
 
 async def _recorded(site: Site) -> dict[str, VersionRow]:
     """The rules that ran last, from the records; none where there are no records, or older ones. Writes nothing."""
-    settings = site.settings.records
-    if settings.kind == "sqlite" and not site.path(settings.path).exists():
-        return {}
-    engine = new_engine(settings, site.folder)
     try:
-        return await running_versions(Records(engine), site.id)
+        async with look_into(site.settings.records, site.folder) as records:
+            return await running_versions(records, site.id)
     except StoreError:
         return {}
-    finally:
-        await engine.dispose()
 
 
 def _note_unheard(both: Sides, work: Backtest, notes: list[Label]) -> None:

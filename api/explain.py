@@ -23,10 +23,10 @@ At = Annotated[str | None, Query(max_length=40, description="ISO 8601 with a zon
 
 
 class Asked(Shape):
-    """Which rule where, and when: now by default. `index`: n of a rule that is made for each `[n]`."""
+    """Which rule where, and when: now by default. `index`: n of a rule made for each `[n]`, or that of a data check."""
 
     asset: str = Field(max_length=64)
-    index: int = Field(default=0, ge=0, le=999)
+    index: int = Field(default=0, ge=0, le=2**31 - 1)
     at: str | None = Field(default=None, max_length=40, description="ISO 8601 with a zone, or ms")
 
 

@@ -10,11 +10,14 @@ from api.explaining import NOTES, Explained, View
 from api.schemas_explain import (
     AlarmExplainedOut,
     AttemptOut,
+    ConditionOut,
     InputOut,
+    LinkageViewOut,
     MessageOut,
     NextOut,
     NodeOut,
     NoteOut,
+    ProofOut,
     RuleStateOut,
     RuleTextOut,
     TimersOut,
@@ -24,12 +27,14 @@ from api.schemas_explain import (
 from facility.clock import from_ms
 from facility.points import Label
 from facility.words import QUALITIES
-from rules.explain.ahead import Next, ahead
+from rules.explain.ahead import Next
+from rules.explain.linkage import CAME, Condition, JudgedEffect
 from rules.explain.scene import Account, Input
 from rules.explain.sentence import VERDICTS, sentence
 from rules.explain.telling import Sent, Told
 from rules.explain.words import phrase, value_of
 from rules.language.trace import Given, Node
+from rules.linkage.verdicts import WORDS
 from rules.notification.notify import REASONS
 from rules.rule import Rule
 
@@ -40,17 +45,14 @@ _TRUTHS = {True: "true", False: "false", None: "unknown"}
 
 def alarm_explained(found: Explained) -> AlarmExplainedOut:
     """An alarm."""
-    rule = found.item.rule if found.item else None
-    account = found.now.account if found.now else found.then.account
-    coming = ahead(found.row, rule, account if found.row.live else None, found.ticket)
     return AlarmExplainedOut(
         alarm=found.row.id,
         asset=found.row.asset,
-        rule=rule_text(rule) if rule else None,
+        rule=rule_text(found.rule) if found.rule else None,
         then=view_out(found.then),
         now=view_out(found.now) if found.now else None,
         told=[_told(item) for item in found.told],
-        next=[_next(item) for item in coming],
+        next=[_next(item) for item in found.next],
     )
 
 
@@ -78,25 +80,85 @@ def rule_text(rule: Rule) -> RuleTextOut:
 
 def view_out(view: View) -> ViewOut:
     """A view; without an account only its remarks."""
-    account = view.account
-    verdict = account.verdict if account else "unknown"
+    account, verdict = view.account, view.verdict
     notes = [NoteOut(code=code, zh=NOTES[code].zh, en=NOTES[code].en) for code in view.notes]
     return ViewOut(
         at=from_ms(view.at),
         verdict=verdict,
         verdict_zh=VERDICTS[verdict].zh,
         verdict_en=VERDICTS[verdict].en,
-        sentence_zh=sentence(account, "zh") if account else " ".join(note.zh for note in notes),
-        sentence_en=sentence(account, "en") if account else " ".join(note.en for note in notes),
+        sentence_zh=view.sentence("zh"),
+        sentence_en=view.sentence("en"),
         truth=_TRUTHS[account.truth] if account else None,
         when=node_out(account.when) if account else None,
         clear=_maybe(account.clear if account else None),
         enable=_maybe(account.enable if account else None),
         suppress=_maybe(account.suppress if account else None),
         in_hours=account.in_hours if account else None,
-        inputs=[_input(item, view.at) for item in account.inputs] if account else [],
+        inputs=[_input(item, view.at) for item in (account.inputs if account else view.inputs)],
         timers=_timers(account) if account else None,
         notes=notes,
+        linkage=linkage_out(view.effect) if view.effect else None,
+    )
+
+
+def linkage_out(effect: JudgedEffect) -> LinkageViewOut:
+    """An effect of a fire linkage."""
+    run, record = effect.run, effect.record
+    return LinkageViewOut(
+        run=run.id,
+        panel=run.panel,
+        zone=run.zone,
+        zone_zh=run.zone_label.zh,
+        zone_en=run.zone_label.en,
+        mode=run.mode,
+        cause=run.cause,
+        cause_zh=effect.cause.zh,
+        cause_en=effect.cause.en,
+        t0=from_ms(run.t0),
+        effect=record.number,
+        zh=record.label.zh,
+        en=record.label.en,
+        basis=record.basis,
+        deadline=None if record.continuous else from_ms(record.limit),
+        limit=None if record.continuous else (record.limit - run.t0) / 1000,
+        verdict=effect.verdict.value,
+        verdict_zh=WORDS[effect.verdict].zh,
+        verdict_en=WORDS[effect.verdict].en,
+        decided_at=from_ms(record.at) if record.at is not None and record.at <= effect.at else None,
+        command=_condition(effect.command, effect) if effect.command else None,
+        proofs=[
+            ProofOut(
+                count=proof.count,
+                part=proof.part,
+                conditions=[_condition(item, effect) for item in proof.conditions],
+            )
+            for proof in effect.proofs
+        ],
+    )
+
+
+def _reading(item: Input, at: int) -> InputOut:
+    """As an input; what came only after the instant has no age."""
+    found = _input(item, at)
+    return found.model_copy(update={"age": None}) if item.at > at else found
+
+
+def _condition(item: Condition, effect: JudgedEffect) -> ConditionOut:
+    t0 = effect.run.t0
+    return ConditionOut(
+        asset=item.asset,
+        text=item.text,
+        zh=item.claim("zh"),
+        en=item.claim("en"),
+        verdict=item.came.value,
+        verdict_zh=CAME[item.came].zh,
+        verdict_en=CAME[item.came].en,
+        deadline=from_ms(item.limit) if item.limit is not None else None,
+        held_at=from_ms(item.held_at) if item.held_at is not None else None,
+        seconds=(item.held_at - t0) / 1000 if item.held_at is not None else None,
+        tree=node_out(item.node) if item.node else None,
+        readings=[_reading(reading, effect.at) for reading in item.readings],
     )
 
 

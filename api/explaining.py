@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from api.explaining_beside import Beside, Besides
 from api.live import LiveCache
 from facility.catalog import Catalog
 from facility.clock import Clock
@@ -23,15 +24,22 @@ from facility.readings import Quality, Reading, Sample, Value
 from ingest.store import ReadingStore
 from rules.book.compiled import CompiledRule, Rulebook, compiled
 from rules.book.rulebook import load_rulebook
-from rules.book.versions import ruled
 from rules.conditions import NORMAL, Phase, State
-from rules.explain.scene import Account, Scene, is_cut, span_of
+from rules.explain import linkage
+from rules.explain.ahead import Next, ahead
+from rules.explain.linkage import JudgedEffect
+from rules.explain.scene import Account, Input, Scene, is_cut, span_of
+from rules.explain.sentence import sentence
 from rules.explain.telling import MESSAGE, Told, told
 from rules.language.grammar import ExpressionError
+from rules.language.summaries import HOUR_MS, Hour
 from rules.life.rows import AlarmRow, JournalRow, NotFoundError, TicketRow
 from rules.records.delays import load_delays
 from rules.records.records import Records
 from rules.records.rule_texts import version
+from rules.records.summaries import KEPT_MS, load_hours
+from rules.rule import Rule
+from rules.versions import rule_of
 
 MAX_SAMPLES = 100_000
 """Stored samples that are played at most; of more only the newest."""
@@ -40,9 +48,8 @@ _JUDGED = ("raise", "clear")
 
 NOTES: Mapping[str, Label] = {
     "no_rule": Label(
-        "此规则不在当前规则中（已删除、停用，或由消防联动产生），无法展开其条件",
-        "This rule is not among those in force (removed, disabled, or one of the fire linkage), so that its condition "
-        "can't be laid open",
+        "此规则不在当前规则中（已删除或停用），无法展开其条件",
+        "This rule is not among those in force (removed or disabled), so that its condition can't be laid open",
     ),
     "rules_unreadable": Label(
         "站点的规则文件有错误，无法展开条件：请运行 caretaker check",
@@ -53,6 +60,11 @@ NOTES: Mapping[str, Label] = {
     ),
     "text_of_then": Label(
         "此规则已不再生效：这里是触发时的版本", "This rule is no longer in force: this is the version that raised it"
+    ),
+    "older_check": Label(
+        "此数据检查的设定此后已修改：条件按当前设定重算，规则文本是触发时的",
+        "This check of the data has been set differently since: its condition is worked out as it is set now, the "
+        "rule's text is that of then",
     ),
     "version_lost": Label(
         "触发时的规则版本没有保存：这里是当前规则",
@@ -66,8 +78,9 @@ NOTES: Mapping[str, Label] = {
         "读数数据库没有响应，历史数值未知", "The readings store does not answer: past values are unknown"
     ),
     "cut": Label(
-        "窗口长于可重算的 24 小时，其数值可能未知",
-        "A window is longer than the 24 h that are worked out again here: its value may be unknown",
+        "延时长于可重算的 24 小时：过去某时刻它已计时多久可能未知",
+        "A delay is longer than the 24 h that are worked out again here: how much of it had passed at an instant of "
+        "the past may be unknown",
     ),
     "many": Label("读数过多，只用了最近的一部分", "There are too many readings: only the newest were used"),
     "recorded": Label(
@@ -88,26 +101,58 @@ NOTES: Mapping[str, Label] = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A rule at an instant: its account (None where it can't be laid open), and remarks (codes of NOTES)."""
+    """A rule at an instant: its account (None where it can't be laid open), and remarks (codes of NOTES).
+
+    An alarm that is judged beside the rules has no account: `effect` is that of a fire linkage; `said` and `inputs` are
+    what there is to say of another one.
+    """
 
     at: int
     account: Account | None
     notes: tuple[str, ...] = ()
+    effect: JudgedEffect | None = None
+    said: Label | None = None
+    inputs: tuple[Input, ...] = ()
+
+    def sentence(self, language: str) -> str:
+        """Why it is as it is; the remarks where nothing else is known."""
+        if self.account:
+            return sentence(self.account, language)
+        if self.effect:
+            return linkage.sentence(self.effect, language)
+        return self.said.to(language) if self.said else " ".join(NOTES[code].to(language) for code in self.notes)
+
+    @property
+    def verdict(self) -> str:
+        """One word of rules.explain.sentence.VERDICTS."""
+        if self.account:
+            return self.account.verdict
+        if self.effect:
+            return "active" if self.effect.standing else "watching"
+        return "active" if self.said else "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
     """An alarm explained: the rule that raised it, the view `then` (when it rang, or as asked), `now` while it is live.
 
-    `item` has the text of the version that raised it where that was kept, else the one in force.
+    `rule` has the text of the version that raised it where that was kept, else the one in force.
     """
 
     row: AlarmRow
-    item: CompiledRule | None
+    rule: Rule | None
     then: View
     now: View | None
     told: list[Told]
     ticket: TicketRow | None
+
+    @property
+    def next(self) -> list[Next]:
+        """What happens next."""
+        view = self.now or self.then
+        account = view.account if self.row.live else None
+        coming = ahead(self.row, self.rule, account, self.ticket)
+        return [*(linkage.ahead(view.effect) if view.effect and self.row.live else ()), *coming]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +175,7 @@ class Explainer:
         """The site has changed: its rules are read anew."""
         self._site, self._catalog = site, catalog
         self._book: Rulebook | None = None
+        self._besides = Besides(site, catalog, self._records, self._store)
 
     async def rulebook(self) -> Rulebook:
         """The rules in force; ConfigError when their files have errors."""
@@ -147,13 +193,23 @@ class Explainer:
         ticket = await self._records.ticket(row.ticket_id) if row.ticket_id else None
         force, note = await self._item(row)
         raises = [entry.rule_version for entry in journal if entry.event == "raise" and entry.at <= instant]
-        item, remark = await self._version(row, raises[-1] if raises else row.rule_version, force)
+        wanted = raises[-1] if raises else row.rule_version
+        kept = await self._kept(row, wanted, force)
+        rule = kept or (force.rule if force else None)
+        if force is None and (beside := await self._besides.of(row, kept, self._book.linkage if self._book else ())):
+            rule, force = beside.rule, beside.item
+            if force is None:
+                then = await self._beside(beside, row, instant)
+                later = await self._beside(beside, row, now) if row.live and now > instant else None
+                return Explained(row, rule, then, later, messages, ticket)
+            wanted = ""
+        item, remark = self._version(row, wanted, kept, force)
         if item is None:
-            return Explained(row, None, View(instant, None, (note,)), None, messages, ticket)
+            return Explained(row, rule, View(instant, None, (note,)), None, messages, ticket)
         then = await self._then(item, row, journal, instant)
         then = replace(then, notes=(*then.notes, *remark))
         current = await self._now([force], row.asset, [row]) if force and row.live and now > instant else None
-        return Explained(row, item, then, current[0] if current else None, messages, ticket)
+        return Explained(row, rule, then, current[0] if current else None, messages, ticket)
 
     async def rule(self, item: CompiledRule, asset: str, *, at: int | None = None) -> View:
         """Explain what a rule comes to at an asset, now by default."""
@@ -177,21 +233,43 @@ class Explainer:
         found = (item for item in items if (item.rule.id, item.rule.index) == (row.rule, row.rule_index))
         return next(found, None), "no_rule"
 
-    async def _version(
-        self, row: AlarmRow, wanted: str, force: CompiledRule | None
-    ) -> tuple[CompiledRule | None, tuple[str, ...]]:
-        """The rule as it read when it raised the alarm, and remarks; what is in force where that was not kept."""
+    async def _kept(self, row: AlarmRow, wanted: str, force: CompiledRule | None) -> Rule | None:
+        """The rule as it read when it raised the alarm; None where that is in force still, or was not kept."""
         if not wanted or (force is not None and force.rule.version == wanted):
+            return None
+        try:
+            found = await version(self._records, self._site.id, row.rule, wanted)
+            return rule_of(found.text, origin=found.origin, index=row.rule_index)
+        except (NotFoundError, ValueError):
+            return None
+
+    def _version(
+        self, row: AlarmRow, wanted: str, kept: Rule | None, force: CompiledRule | None
+    ) -> tuple[CompiledRule | None, tuple[str, ...]]:
+        """What is to be laid open, and remarks: the kept text, else what is in force."""
+        if force is not None and (not wanted or force.rule.version == wanted):
+            return force, ()
+        if kept is None:
+            return force, ("version_lost",) if force is not None and wanted else ()
+        if force is not None and force.is_check:
+            return force, ("older_check",)
+        kind = self._catalog.classes.get(row.asset_class)
+        if row.asset not in self._site.assets or kind is None or not kept.when:
             return force, ()
         try:
-            kept = await version(self._records, self._site.id, row.rule, wanted)
-            rule = ruled(kept.text, index=row.rule_index)
-            found = compiled(rule, self._catalog.classes[row.asset_class], self._catalog.classes)
-        except (NotFoundError, ValueError, KeyError, ExpressionError):
+            found = compiled(kept, kind, self._catalog.classes)
+        except ExpressionError:
             return force, ("version_lost",) if force is not None else ()
-        if row.asset not in self._site.assets:
-            return force, ()
         return found, ("older_text" if force is not None else "text_of_then",)
+
+    async def _beside(self, beside: Beside, row: AlarmRow, at: int) -> View:
+        """At an instant, for an alarm that is judged beside the rules."""
+        effect = self._besides.effect(beside, row, at)
+        if effect:
+            return View(at, None, effect=effect)
+        inputs, notes = await self._besides.readings(beside, at)
+        said = self._besides.said(beside, row, inputs, at)
+        return View(at, None, notes if said else (*notes, "no_rule"), said=said, inputs=inputs)
 
     async def _then(self, item: CompiledRule, row: AlarmRow, journal: Sequence[JournalRow], at: int) -> View:
         """At an instant of the past, with what the journal knows of it."""
@@ -252,10 +330,24 @@ class Explainer:
             notes.append("many")
         if any(is_cut(item) for item in items):
             notes.append("cut")
+        if scene.series:
+            scene.load(await self._hours(scene, at))
         together = sorted([*samples, *_newer(held, samples)], key=lambda sample: sample.at)
         await asyncio.to_thread(scene.play, together, start, at)
         scene.hush(((item.asset, item.point) for item in held if item.quality is Quality.STALE), at)
         return _Played(scene, tuple(notes))
+
+    async def _hours(self, scene: Scene, at: int) -> dict[tuple[str, str], list[Hour]]:
+        """The hours that were over at an instant, of the series that its baselines and trends look at."""
+        found = await load_hours(
+            self._records,
+            self._site.id,
+            at - KEPT_MS,
+            before=at - HOUR_MS + 1,
+            assets=scene.assets,
+            series=scene.series,
+        )
+        return {key: [hour for hour in hours if hour.known] for key, hours in found.items()}
 
     async def _told(self, row: AlarmRow, journal: Sequence[JournalRow]) -> list[Told]:
         page = await self._records.outbox(kind=MESSAGE, alarm_id=row.id, limit=MAX_MESSAGES)

@@ -69,10 +69,70 @@ class NoteOut(Shape):
     en: str
 
 
+class ConditionOut(Shape):
+    """One condition of a proof: what became of it by its deadline, and the readings that it rests on.
+
+    `verdict`: in_time, late, missing, unseen, waiting; stands or fell where it has to stand all the time (`deadline`
+    null). `seconds` from T0 until it held. The readings are those that made it true, else the newest of the run.
+    """
+
+    asset: str
+    text: str = Field(examples=["fire.parked"])
+    zh: str
+    en: str
+    verdict: str
+    verdict_zh: str
+    verdict_en: str
+    deadline: datetime | None
+    held_at: datetime | None
+    seconds: float | None
+    tree: NodeOut | None
+    readings: list[InputOut]
+
+
+class ProofOut(Shape):
+    """It holds when `count` of its conditions do. Proofs of one `part` support each other: one of several is weak."""
+
+    count: int
+    part: str
+    conditions: list[ConditionOut]
+
+
+class LinkageViewOut(Shape):
+    """An effect of a fire linkage, from the record of its run: what began it, the deadline, and each proof.
+
+    `deadline` and `limit` (seconds from T0) null: it has to stand all the time. `command` null: the panel does not
+    repeat it. `decided_at`: when it got this verdict, if that is known.
+    """
+
+    run: str
+    panel: str
+    zone: int
+    zone_zh: str
+    zone_en: str
+    mode: str
+    cause: str = Field(examples=["zone"])
+    cause_zh: str
+    cause_en: str
+    t0: datetime
+    effect: int
+    zh: str
+    en: str
+    basis: str
+    deadline: datetime | None
+    limit: float | None
+    verdict: str
+    verdict_zh: str
+    verdict_en: str
+    decided_at: datetime | None
+    command: ConditionOut | None
+    proofs: list[ProofOut]
+
+
 class ViewOut(Shape):
     """A rule at an instant. `truth`: whether it wants to raise, with what enables it.
 
-    `clear` null: it clears when `when` is false.
+    `clear` null: it clears when `when` is false. `linkage`: for an alarm of the fire linkage, which has no expressions.
     """
 
     at: datetime
@@ -90,6 +150,7 @@ class ViewOut(Shape):
     inputs: list[InputOut]
     timers: TimersOut | None
     notes: list[NoteOut]
+    linkage: LinkageViewOut | None = None
 
 
 class RuleTextOut(Shape):

@@ -22,6 +22,7 @@ from facility.presence import HEARTBEAT_MS, INTERVALS
 from facility.readings import Quality, Sample
 from rules.effects import Judgement
 from rules.rule import Raises, Rule, Severity
+from rules.versions import stamped
 
 HOLE_MS = 600_000
 """How long there must be a hole before anybody is told."""
@@ -104,10 +105,11 @@ class _System:
 
 
 class Coverage:
-    """Every critical asset of a site. `keys`: (rule, index, asset) of the alarms that it may raise."""
+    """Every critical asset of a site. `keys`: (rule, index, asset) of the alarms that it may raise; `rules`: theirs."""
 
     def __init__(self, site: Site, catalog: Catalog) -> None:
         self._systems = _systems(site, catalog)
+        self.rules = tuple(system.rule for system in self._systems.values())
         self._begun: int | None = None
         self._looked = 0
         self.keys: frozenset[Key] = frozenset((RULE.id, 0, name) for name in self._systems)
@@ -188,7 +190,14 @@ def _systems(site: Site, catalog: Catalog) -> dict[str, _System]:
             name = device.rename.get(key, key)
             if (point := kind.points.get(name)) is not None:
                 system.slots.setdefault(name, _Slot(_patience(point, polled, profile.stale_after), polled))
-    return {name: system for name, system in found.items() if system.slots}
+    return {name: _stamped(system) for name, system in found.items() if system.slots}
+
+
+def _stamped(system: _System) -> _System:
+    """Its text says which points it misses, and after how many seconds."""
+    patience = {key: slot.patience / 1000 for key, slot in system.slots.items()}
+    system.rule = stamped(system.rule, {"points_s": patience})
+    return system
 
 
 def _patience(point: Point, polled: bool, stale_after: float) -> int:

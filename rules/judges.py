@@ -14,6 +14,7 @@ from rules.effects import Judgement
 from rules.engine import Engine
 from rules.linkage.judge import Linkage
 from rules.linkage.run import Run
+from rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Judges:
     def apart(self) -> frozenset[Key]:
         """The alarms that are judged beside the engine."""
         return self.linkage.keys | self.coverage.keys
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of those alarms: one id may have several texts at once."""
+        return self.linkage.rules + self.coverage.rules
 
     def restore(self, runs: Iterable[Run], active: Iterable[Key]) -> None:
         """Give those beside the engine what the records know: fires that are not over, alarms that stand."""

@@ -44,7 +44,7 @@ class Rule:
     `index` is n of a rule written over `[n]` points, else 0: the rulebook expands such a rule per index.
     `clear` empty: the alarm clears when `when` is false. `schedule`: the local hours in which it holds,
     always if empty.
-    `origin` is file:line, for people; `text` and `version` as rules/book/versions.py gives them.
+    `origin` is file:line, for people; `text` and `version` as rules/versions.py gives them.
     `shadow`: what it raises reaches nobody; `shadow_of` is the live rule that it is to replace, if there is one.
     `cause`: what the alarm may be the cause of downstream, such as `supply`; `effect_of`: what may be its cause.
     `escalate`: steps of time, each to a worse severity.

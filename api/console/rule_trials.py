@@ -21,7 +21,7 @@ from rules.trial.compare import Change, Episode, Pair
 DAYS = 7
 DAY_MS = 86_400_000
 SHOWN = 40
-"""Alarms of one rule on the page, the newest."""
+"""Alarms of one rule on the page, and versions of one, the newest."""
 EVERY_TICKS = 20
 """The comparison is read every ten seconds."""
 
@@ -141,8 +141,9 @@ async def rule_page(visitor: Visitor, rule: str, wanted: str) -> None:
 
 def _draw_versions(visitor: Visitor, rule: str, found: list[VersionRow], shown: VersionRow | None) -> None:
     Text("heading", rule)
+    listed = found if shown is None else [row for row in found if row.subject == shown.subject]
     with box("choice"):
-        for row in found:
+        for row in listed[:SHOWN]:
             here = "here" if row is shown else ""
             with link(f"version {here}", f"/console/rules/{rule}?version={row.version}"):
                 ui.label(f"{row.version} · {visitor.say('since', at=visitor.time(row.first_seen))}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from nicegui import background_tasks, ui
@@ -11,21 +11,22 @@ from nicegui.element import Element
 from api.console.marks import Text, box
 from api.console.texts import ACTORS, EVENTS, word
 from api.console.visitor import Visitor
-from api.console.why_texts import CHANNEL_STATES, MARKS, TRUTHS, WHY
+from api.console.why_texts import CAME_MARKS, CHANNEL_STATES, MARKS, TRUTHS, WHY
 from api.explaining import NOTES, Explained, View
 from api.present import age_text
 from facility.errors import StoreError
 from facility.points import Label
 from facility.words import QUALITIES
-from rules.explain.ahead import ahead
+from rules.explain.linkage import CAME, Condition, JudgedEffect
 from rules.explain.scene import Account, Input
-from rules.explain.sentence import sentence
 from rules.explain.telling import Sent, Told
 from rules.explain.words import duration, phrase, value_of
 from rules.language.trace import Form, Node
 from rules.life.rows import AlarmRow, NotFoundError
 from rules.notification.notify import REASONS
 
+LATER_MS = 1000
+"""A reading that is newer than the instant by more than this came afterwards."""
 MOST_INPUTS = 40
 """Inputs that are listed; the API has them all."""
 _SHALLOW = frozenset({Form.CONSTANT})
@@ -61,19 +62,18 @@ class Why:
         self._sentence(found.then, "then", self._visitor.time(found.then.at))
         if found.now is not None:
             self._sentence(found.now, "now", self._say("at_present"))
-        shown = found.now if found.now and found.now.account else found.then
-        coming = ahead(found.row, found.item.rule if found.item else None, shown.account, found.ticket)
-        if coming and found.row.live:
+        if found.next and found.row.live:
             Text("heading", self._say("next"))
-            for item in coming:
+            for item in found.next:
                 at = self._visitor.time(item.at) if item.at is not None else ""
                 _entry(at, self._visitor.to(item.text))
         for view, key in ((found.then, "tree_then"), (found.now, "tree_now")):
-            if view and view.account:
+            if view and (view.account or view.effect or view.inputs):
                 with _fold(self._say(key, at=self._visitor.time(view.at)), opened=view is found.then):
-                    rule = view.account.rule
-                    Text("when", self._say("version", id=rule.id, version=rule.version or "—"))
-                    draw_account(self._visitor, view.account)
+                    rule = view.account.rule if view.account else found.rule
+                    if rule:
+                        Text("when", self._say("version", id=rule.id, version=rule.version or "—"))
+                    draw_view(self._visitor, view)
         if found.told:
             with _fold(self._say("messages"), opened=False):
                 for told in found.told:
@@ -83,8 +83,8 @@ class Why:
         visitor = self._visitor
         with box(f"said {look}"):
             Text("when", when)
-            if view.account:
-                Text("sentence", sentence(view.account, visitor.language))
+            if view.account or view.effect or view.said:
+                Text("sentence", view.sentence(visitor.language))
             draw_notes(visitor, view.notes)
 
     def _told(self, told: Told) -> None:
@@ -118,6 +118,48 @@ def draw_notes(visitor: Visitor, notes: Iterable[str]) -> None:
         Text("note", visitor.to(NOTES[code]))
 
 
+def draw_view(visitor: Visitor, view: View) -> None:
+    """What lies behind a sentence: a rule's account, a linkage's proofs, or the readings alone."""
+    if view.account:
+        draw_account(visitor, view.account)
+    elif view.effect:
+        draw_effect(visitor, view.effect)
+    else:
+        _inputs(visitor, "", view.at, view.inputs)
+
+
+def draw_effect(visitor: Visitor, effect: JudgedEffect) -> None:
+    """An effect of a fire linkage: what began the run, the deadline, and each condition with its readings."""
+    language, run, record = visitor.language, effect.run, effect.record
+    when, limit = visitor.time(run.t0), duration(record.limit - run.t0, language)
+    Text("when", WHY["linkage_cause"].to(language).format(cause=visitor.to(effect.cause), t0=when))
+    key = "linkage_always" if record.continuous else "linkage_limit"
+    Text("when", WHY[key].to(language).format(at=visitor.time(record.limit), span=limit, basis=record.basis))
+    if effect.command:
+        Text("heading", WHY["linkage_command"].to(language))
+        _condition(visitor, effect, effect.command)
+    for proof in effect.proofs:
+        many = len(proof.conditions)
+        Text("heading", WHY["linkage_proof"].to(language).format(n=proof.count, of=many, part=proof.part).strip())
+        for item in proof.conditions:
+            _condition(visitor, effect, item)
+
+
+def _condition(visitor: Visitor, effect: JudgedEffect, item: Condition) -> None:
+    language = visitor.language
+    with box("tree"):
+        with box("node"):
+            truth, name = CAME_MARKS[item.came], visitor.to(CAME[item.came])
+            Text(f"mark {MARKS[truth][0]}", f"{MARKS[truth][1]} {name}")
+            with box("words"):
+                Text("claim", f"{item.asset} {item.claim(language)}")
+                Text("code", item.text)
+        if item.node and item.node.parts:
+            with box("below"):
+                _node(item.node, language, depth=1)
+    _inputs(visitor, effect.run.panel, effect.at, item.readings)
+
+
 def draw_account(visitor: Visitor, account: Account) -> None:
     """The trees of a rule's expressions, its delays and its inputs."""
     language = visitor.language
@@ -129,9 +171,7 @@ def draw_account(visitor: Visitor, account: Account) -> None:
                 _node(node, language, depth=0)
     Text("when delays", _delays(account, language))
     Text("heading", WHY["inputs"].to(language))
-    with box("inputs"):
-        for item in account.inputs[:MOST_INPUTS]:
-            _input(visitor, account, item)
+    _inputs(visitor, account.asset, account.at, account.inputs)
 
 
 def _node(node: Node, language: str, *, depth: int) -> None:
@@ -167,18 +207,24 @@ def mark(truth: bool | None, language: str) -> Element:
     return Text(f"mark {MARKS[truth][0]}", f"{MARKS[truth][1]} {TRUTHS[truth].to(language)}")
 
 
-def _input(visitor: Visitor, account: Account, item: Input) -> None:
+def _inputs(visitor: Visitor, asset: str, at: int, items: Sequence[Input]) -> None:
+    """Readings in a table. `asset`: the one whose points need no name of it."""
+    with box("inputs"):
+        for item in items[:MOST_INPUTS]:
+            _input(visitor, asset, at, item)
+
+
+def _input(visitor: Visitor, asset: str, at: int, item: Input) -> None:
     language = visitor.language
-    name = (
-        visitor.to(item.point.label) if item.asset == account.asset else f"{item.asset} {visitor.to(item.point.label)}"
-    )
+    name = visitor.to(item.point.label) if item.asset == asset else f"{item.asset} {visitor.to(item.point.label)}"
     quality = QUALITIES[item.quality] if item.quality else Label("未收到", "never received")
     good = item.value is not None
     Text("name", name)
     Text("value", value_of(item.value, item.point, item.point.unit, language))
     Text("quality" if good else "quality shown", visitor.to(quality))
-    age = age_text(account.at - item.at, language) if item.at else ""
-    Text("age", WHY["old"].to(language).format(age=age) if age else "")
+    age = age_text(at - item.at, language) if item.at else ""
+    later = item.at > at + LATER_MS
+    Text("age", WHY["later"].to(language) if later else WHY["old"].to(language).format(age=age) if age else "")
 
 
 def _delays(account: Account, language: str) -> str:

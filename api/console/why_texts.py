@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from facility.points import Label
+from rules.explain.linkage import Came
 
 WHY: Mapping[str, Label] = {
     "why": Label("为什么报警", "Why?"),
@@ -19,6 +20,12 @@ WHY: Mapping[str, Label] = {
     "version": Label("规则 {id}，版本 {version}", "Rule {id}, version {version}"),
     "inputs": Label("输入", "Inputs"),
     "old": Label("{age}前", "{age} before"),
+    "later": Label("其后收到", "came afterwards"),
+    "linkage_cause": Label("起因：{cause}（T0 {t0}）", "It began because {cause} (T0 {t0})"),
+    "linkage_limit": Label("时限：{span}，至 {at}（{basis}）", "It has {span}, until {at} ({basis})"),
+    "linkage_always": Label("须全程保持（{basis}）", "It has to stand all the time ({basis})"),
+    "linkage_command": Label("主机命令", "The panel's command"),
+    "linkage_proof": Label("证据：{of} 项中至少 {n} 项 {part}", "Proof: at least {n} of {of} {part}"),
     "expression_when": Label("触发条件", "It rings when"),
     "expression_clear": Label("恢复条件", "It clears when"),
     "expression_enable": Label("适用条件", "It applies while"),
@@ -48,6 +55,17 @@ TRUTHS: Mapping[bool | None, Label] = {
 }
 MARKS: Mapping[bool | None, tuple[str, str]] = {True: ("yes", "✓"), False: ("no", "✗"), None: ("unknown", "?")}
 """CSS class and sign of a truth, so that no one needs to see colours."""
+
+CAME_MARKS: Mapping[Came, bool | None] = {
+    Came.IN_TIME: True,
+    Came.STANDS: True,
+    Came.LATE: False,
+    Came.MISSING: False,
+    Came.FELL: False,
+    Came.UNSEEN: None,
+    Came.WAITING: None,
+}
+"""What became of a linkage's condition, as one of MARKS."""
 
 CHANNEL_STATES: Mapping[str, Label] = {
     "pending": Label("待发送", "waits to be sent"),

@@ -63,6 +63,11 @@ class CompiledRule:
         return tuple(dict.fromkeys(relation for item in raising for relation in item.relations))
 
     @property
+    def is_check(self) -> bool:
+        """Whether it is a check of the data itself."""
+        return bool(self.watched or self.guarded)
+
+    @property
     def is_timed(self) -> bool:
         """Whether it has to be looked at although no reading comes."""
         return bool(self.rule.schedule) or any(item.is_timed for item in self.expressions)
@@ -119,6 +124,18 @@ class Rulebook:
         """Gather the rules that run somewhere: `rules`, each concrete index once."""
         found = {(item.rule.id, item.rule.index): item.rule for items in self.by_asset.values() for item in items}
         object.__setattr__(self, "rules", tuple(found.values()))
+
+    @property
+    def written(self) -> tuple[Rule, ...]:
+        """The rules of files that run somewhere, each text once."""
+        return tuple(
+            {item.rule.text or item.rule.id: item.rule for item in self._items() if not item.is_check}.values()
+        )
+
+    @property
+    def checks(self) -> tuple[Rule, ...]:
+        """The checks of the data that run somewhere, each text once; one id has a text for each point."""
+        return tuple({item.rule.text: item.rule for item in self._items() if item.is_check}.values())
 
     @property
     def keys(self) -> frozenset[tuple[str, int, str]]:

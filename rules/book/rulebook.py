@@ -30,13 +30,13 @@ from rules.book.followups import WORD, Step, Told, check_effects, check_words, s
 from rules.book.kinship import Kinship
 from rules.book.mapped import mapped_points
 from rules.book.soundness import flaws
-from rules.book.versions import stamped
 from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.grammar import ExpressionError, milliseconds
 from rules.language.trends import seconds_of_readings
 from rules.linkage.matrixfile import load_linkage
 from rules.rule import Raises, Rule, Severity
 from rules.schedule import Hours, parse_hours
+from rules.versions import made_for, stamped
 
 PACKS = Path(__file__).parents[1] / "packs"
 MAX_DELAY = 7 * 86_400.0
@@ -91,7 +91,7 @@ class Definition:
         """The rule for one index; ExpressionError."""
         rule = self.rule
         if index:
-            rule = replace(rule, index=index, label=rule.label.fill(index), guidance=rule.guidance.fill(index))
+            rule = made_for(rule, index)
         return made(rule, self.asset_class, self.classes)
 
 

@@ -1,8 +1,8 @@
 """One asset's rules played again over its readings, to be looked at from inside. Pure; instants are ms.
 
 The engine is the one that raises the alarms, with a rulebook of this asset alone: its rules, what its relations ask,
-and the derived points that they need. Whoever plays it gives the readings of a bounded span before the instant; what
-began before that span is known only as far as it shows in it.
+and the derived points that they need. Whoever plays it gives the readings of a bounded span before the instant (as
+much as the windows of its rules want), and the hourly summaries of what baselines and trends look at.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from rules.conditions import Phase, State, Timing, due
 from rules.engine import Engine
 from rules.language.expression import Compiled
 from rules.language.relation import Relation
+from rules.language.summaries import Hour
 from rules.language.terms import Type
 from rules.language.trace import Form, Node, Trace
 from rules.rule import Rule
 from rules.watching import Runner, Watch
 
-MAX_SPAN_MS = 24 * 3_600_000
-"""What is played at most; windows longer than this stay unknown."""
+MAX_DELAY_MS = 24 * 3_600_000
+"""How much of a delay is played. How long a longer one has run is known from the records alone."""
 _MIN_SPAN_MS = HEARTBEAT_MS + 60_000
 _TICKS = 600
 """Ticks in a span at least; never more often than one a second."""
@@ -95,14 +96,18 @@ def span_of(items: Iterable[CompiledRule]) -> int:
     """How much (ms) has to be played before an instant: windows, delays, and the longest that a reading holds."""
     wanted = [_MIN_SPAN_MS]
     for item in items:
-        delay = max(item.rule.delay, item.rule.clear_delay)
-        wanted.append(round((item.longest_window + delay) * 1000) + _MIN_SPAN_MS)
-    return min(max(wanted), MAX_SPAN_MS)
+        delay = min(_delay_ms(item), MAX_DELAY_MS)
+        wanted.append(round(item.longest_window * 1000) + delay + _MIN_SPAN_MS)
+    return max(wanted)
 
 
 def is_cut(item: CompiledRule) -> bool:
-    """Whether it looks back further than is ever played."""
-    return item.longest_window * 1000 > MAX_SPAN_MS
+    """Whether a delay of it is longer than is ever played."""
+    return _delay_ms(item) > MAX_DELAY_MS
+
+
+def _delay_ms(item: CompiledRule) -> int:
+    return round(max(item.rule.delay, item.rule.clear_delay) * 1000)
 
 
 class Scene:
@@ -141,6 +146,16 @@ class Scene:
         self._pass(until, step)
         self._engine.on_tick(until)
         return count
+
+    @property
+    def series(self) -> frozenset[str]:
+        """The texts of the series whose hourly summaries its baselines and trends want."""
+        return frozenset(series for _, series, _ in self._engine.summaries)
+
+    def load(self, summaries: Mapping[tuple[str, str], Sequence[Hour]]) -> None:
+        """Take up the complete hours of its series, by (asset, series), the oldest first; before it is played."""
+        for asset, series, hours in self._engine.summaries:
+            hours.load(summaries.get((asset, series), ()))
 
     def hush(self, points: Iterable[tuple[str, str]], at: int) -> None:
         """These (asset, point) have nobody to speak for them now."""

@@ -8,6 +8,7 @@ from facility.points import Label
 from rules.linkage.matrix import Effect, Matrix
 from rules.linkage.verdicts import Verdict
 from rules.rule import Raises, Rule, Severity
+from rules.versions import stamped
 
 WEAK, UNKNOWN, UNEXPECTED = "fire_alarm.linkage_weak", "fire_alarm.linkage_unknown", "fire_alarm.linkage_unexpected"
 IDS: Mapping[str, Severity] = {WEAK: Severity.URGENT, UNKNOWN: Severity.URGENT, UNEXPECTED: Severity.URGENT}
@@ -41,7 +42,7 @@ _TEXTS: Mapping[str, tuple[Label, Label]] = {
 
 def failed(effect: Effect) -> Rule:
     """The emergency of an effect that did not come."""
-    return Rule(
+    rule = Rule(
         id=f"fire_alarm.{effect.id}_failed",
         asset_class="fire_alarm",
         label=effect.missing,
@@ -53,12 +54,13 @@ def failed(effect: Effect) -> Rule:
         shelvable=False,
         index=effect.number,
     )
+    return stamped(rule, definition(effect))
 
 
 def common(rule_id: str, effect: Effect) -> Rule:
     """One of IDS for an effect."""
     label, guidance = _TEXTS[rule_id]
-    return Rule(
+    rule = Rule(
         id=rule_id,
         asset_class="fire_alarm",
         label=_filled(label, effect),
@@ -69,6 +71,31 @@ def common(rule_id: str, effect: Effect) -> Rule:
         shelvable=False,
         index=effect.number,
     )
+    return stamped(rule, definition(effect))
+
+
+def definition(effect: Effect) -> dict[str, object]:
+    """The row of the matrix as plain data, for the text of its alarms; limits in seconds from T0."""
+    return {
+        "effect": effect.number,
+        "basis": effect.basis,
+        "limit_s": effect.limit / 1000,
+        "proofs": [
+            {
+                "count": proof.count,
+                "part": proof.part,
+                "terms": [
+                    {"asset": term.asset, "when": term.text, "limit_s": term.limit / 1000} for term in proof.terms
+                ],
+            }
+            for proof in effect.proofs
+        ],
+        "command": effect.command.text if effect.command else "",
+        "unexpected": effect.unexpected.text if effect.unexpected else "",
+        "continuous": effect.continuous,
+        "fallback": effect.fallback,
+        "zones": sorted(effect.zones),
+    }
 
 
 def of_verdict(verdict: Verdict, effect: Effect) -> Rule | None:

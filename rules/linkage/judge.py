@@ -64,7 +64,10 @@ class Linkage:
         names = [name for matrix in found for name in _assets(matrix)]
         self._watched = watched(names, assets, catalog)
         self._panels = [_Panel(site, matrix, self._watched, mode) for matrix in found]
-        self.keys = frozenset((rule.id, rule.index, matrix.panel) for matrix in found for rule in rules_of([matrix]))
+        self.rules = tuple(rule for panel in self._panels for rule in panel.rules)
+        self.keys = frozenset(
+            (rule.id, rule.index, panel.matrix.panel) for panel in self._panels for rule in panel.rules
+        )
 
     @property
     def runs(self) -> list[Run]:
@@ -136,6 +139,7 @@ class _Panel:
     def __init__(self, site: str, matrix: Matrix, watches: Mapping[str, Watched], mode: Mode) -> None:
         self._mode = mode
         self.matrix = matrix
+        self.rules = rules_of([matrix])
         self.runs: dict[str, Run] = {}
         self.dirty: dict[str, Run] = {}
         self._site = site
@@ -355,7 +359,7 @@ class _Panel:
             return []
         del self._raised[name, number]
         effect = self._effects.get(number)
-        rule = next((rule for rule in rules_of([self.matrix]) if (rule.id, rule.index) == (name, number)), None)
+        rule = next((rule for rule in self.rules if (rule.id, rule.index) == (name, number)), None)
         return [Judgement(rule, self.matrix.panel, "clear", at, at, self._facts(effect))] if rule and effect else []
 
     def _facts(self, effect: Effect) -> dict[str, Value]:

@@ -27,8 +27,8 @@ class Seen(msgspec.Struct):
     """What was seen of one condition. `limit`, `held_at` and the other instants in ms since 1970.
 
     `held_at`: when it was true first, T0 when it was before; `truth` since `truth_at` is the newest answer, None when
-    it can't be seen; `by_limit` the last one within the limit; `fallen_at` when it was false first (for what has to
-    stand).
+    it can't be seen; `by_limit` the last one within the limit, `seen_at` when it could be seen first after that;
+    `fallen_at` when it was false first (for what has to stand).
     `facts` are the readings that made it true, else the newest ones.
     """
 
@@ -41,6 +41,7 @@ class Seen(msgspec.Struct):
     by_limit: bool | None = None
     fallen_at: int | None = None
     facts: Facts = {}
+    seen_at: int | None = None
 
     def note(self, truth: bool | None, at: int, facts: Facts) -> bool:
         """Take an answer; whether it is news."""
@@ -50,6 +51,8 @@ class Seen(msgspec.Struct):
         self.truth = truth
         if at <= self.limit:
             self.by_limit = truth
+        elif truth is not None and self.seen_at is None:
+            self.seen_at = at
         if truth is False and self.fallen_at is None:
             self.fallen_at = at
         if truth and self.held_at is None:
@@ -58,6 +61,11 @@ class Seen(msgspec.Struct):
         elif self.held_at is None:
             self.facts = facts
         return news
+
+    @property
+    def was_seen(self) -> bool:
+        """Whether it is known what became of it by its limit, or it could be seen at some time since."""
+        return self.by_limit is not None or self.seen_at is not None
 
     @property
     def in_time(self) -> bool:
@@ -238,8 +246,9 @@ class Run(msgspec.Struct):
         seen = {proof.part for proof, at in zip(effect.proofs, held, strict=True) if at is not None}
         if effect.verdict is not Verdict.WEAK and seen == parts:
             return self._move(effect, Event.PART, max(decided, *known))
-        if effect.verdict is Verdict.UNKNOWN and all(term.truth is not None for term in effect.terms):
-            return self._move(effect, Event.MISSING, max(decided, *(term.truth_at for term in effect.terms)))
+        if effect.verdict is Verdict.UNKNOWN and all(term.was_seen for term in effect.terms):
+            # whether it can be seen still, says nothing: when time is told must not decide what is found out
+            return self._move(effect, Event.MISSING, max(decided, *(term.seen_at or 0 for term in effect.terms)))
         return []
 
     def _continuous(self, effect: EffectRecord) -> list[Change]:

@@ -15,7 +15,7 @@ from facility.errors import CaretakerError
 from rules.performance.monthly import report_of
 from rules.performance.months import Month
 from rules.performance.report import page
-from rules.records.records import open_records
+from rules.records.looking import look_into
 
 
 def report(
@@ -32,16 +32,17 @@ def report(
         now = SystemClock().ms()
         wanted = Month.read(month) if month else Month.of(now, ZoneInfo(site.time_zone)).before
         text = asyncio.run(_page(site, wanted, language or site.languages[0], now))
+        if out is not None:
+            out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        typer.echo(f"{out}: can't be written: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
     except (CaretakerError, ValueError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    if out is None:
-        typer.echo(text)
-    else:
-        out.write_text(text, encoding="utf-8")
-        typer.echo(f"{out}: {wanted}")
+    typer.echo(text if out is None else f"{out}: {wanted}")
 
 
 async def _page(site: Site, month: Month, language: str, now: int) -> str:
-    async with open_records(site.settings.records, site.folder) as records:
+    async with look_into(site.settings.records, site.folder) as records:
         return page(await report_of(records, site, month, now), language)

@@ -91,7 +91,8 @@ async def _first(records: Records, site: str, end: int) -> int:
 async def _stale(records: Records, site: str, start: int) -> frozenset[str]:
     """The alarms that have been stale since before `start` (what was so then and is over by now is not known)."""
     table = schema.alarms
-    query = select(table.c.id).where(table.c.site == site, table.c.live.is_(True), table.c.stale_at < start)
+    counts = table.c.live.is_(True) & table.c.historical.is_(False) & table.c.drill.is_(None)
+    query = select(table.c.id).where(table.c.site == site, counts, table.c.stale_at < start)
     return frozenset(found["id"] for found in await records.rows(query))
 
 

@@ -49,11 +49,14 @@ WORDS = {
     "who": Label("人员", "Person"),
     "answered": Label("确认数", "Acknowledged"),
     "shelved": Label("搁置数", "Shelved"),
+    "p50": Label("中位数", "p50"),
+    "p95": Label("95%", "p95"),
+    "seconds": Label("秒", "s"),
     "none": Label("无", "none"),
     "rest": Label(
-        "“当前”各项为生成本页时的情况。历史补传的报警、试运行规则的报警不计入。",
-        "What stands “now” is as it was when this page was made. Alarms from replayed history and of rules on trial do "
-        "not count.",
+        "“当前”各项为生成本页时的情况。历史补传的报警、演习中的报警、试运行规则的报警不计入。",
+        "What stands “now” is as it was when this page was made. Alarms from replayed history, of drills and of rules "
+        "on trial do not count.",
     ),
 }
 
@@ -68,6 +71,10 @@ font-variant-numeric:tabular-nums;white-space:nowrap}.over{color:#b3261e;font-we
 monospace;font-size:.85em}tr{break-inside:avoid}@page{size:A4;margin:15mm}@media print{body{margin:0;padding:0}
 h2{break-after:avoid}}
 """
+
+
+LEAST_SHOWN = 0.01
+"""Smaller numbers are shown by their first digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,7 @@ class _Writer:
             (
                 escape(kpi.target.label.to(self._language)),
                 _number(kpi.value, kpi.target.unit.to(self._language)),
-                escape(kpi.target.words),
+                _target(kpi, self._language),
                 f'<span class="{kpi.verdict}">{escape(VERDICTS[kpi.verdict].to(self._language))}</span>',
                 escape(kpi.target.basis.to(self._language)) if kpi.target.words else "",
             )
@@ -164,11 +171,14 @@ class _Writer:
 
     def people(self) -> str:
         rows = [
-            (escape(who), str(answers.count), _seconds(answers.p50), _seconds(answers.p95), str(shelved))
+            (escape(who), str(answers.count), self._seconds(answers.p50), self._seconds(answers.p95), str(shelved))
             for who, (answers, shelved) in self._report.measured.people.items()
         ]
-        heads = [self.say("who"), self.say("answered"), "p50", "p95", self.say("shelved")]
+        heads = [self.say("who"), self.say("answered"), self.say("p50"), self.say("p95"), self.say("shelved")]
         return self._table("people", heads, rows, numbers={1, 2, 3, 4}, said=True)
+
+    def _seconds(self, ms: int | None) -> str:
+        return "—" if ms is None else f"{ms / 1000:.0f} {self.say('seconds')}"
 
     def _table(
         self,
@@ -195,9 +205,16 @@ class _Writer:
 def _number(value: float | int | None, unit: str) -> str:
     if value is None:
         return "—"
-    text = str(value) if isinstance(value, int) else f"{value:.2f}".rstrip("0").rstrip(".")
+    if isinstance(value, int):
+        text = str(value)
+    elif 0 < value < LEAST_SHOWN:
+        text = f"{value:.1g}"  # a little is not nothing
+    else:
+        text = f"{value:.2f}".rstrip("0").rstrip(".")
     return f"{text} {escape(unit)}".strip()
 
 
-def _seconds(ms: int | None) -> str:
-    return "—" if ms is None else f"{ms / 1000:.0f} s"
+def _target(kpi: Kpi, language: str) -> str:
+    """What it should be; with the sign of per cent, without which a share can't be told from a number."""
+    unit = kpi.target.unit.to(language)
+    return escape(f"{kpi.target.words} %" if kpi.target.words and unit == "%" else kpi.target.words)

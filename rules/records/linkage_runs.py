@@ -20,6 +20,8 @@ from rules.records.schema_linkage import linkage_chain, linkage_runs
 
 MAX_NOTE = 2000
 TRIES = 5
+MOST = 100
+"""Zones that may be on fire at once, of which one is looked for."""
 
 
 class Records(Protocol):
@@ -73,6 +75,15 @@ async def runs(records: Records, site: str, *, limit: int, after: str | None = N
         query = query.where(linkage_runs.c.id < after)
     async with records.reading() as connection:
         found = (await connection.execute(query.order_by(linkage_runs.c.id.desc()).limit(limit))).scalars().all()
+    return [msgspec.convert(item, Run) for item in found]
+
+
+async def runs_before(records: Records, site: str, panel: str, at: int) -> list[Run]:
+    """The newest runs of a panel that had begun at `at`, as they stand; MOST of them at most."""
+    table = linkage_runs
+    query = select(table.c.run).where(table.c.site == site, table.c.panel == panel, table.c.t0 <= at)
+    async with records.reading() as connection:
+        found = (await connection.execute(query.order_by(table.c.t0.desc()).limit(MOST))).scalars().all()
     return [msgspec.convert(item, Run) for item in found]
 
 

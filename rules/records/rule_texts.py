@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Iterable
@@ -31,14 +32,27 @@ class VersionRow:
     first_seen: int
     seen_by: str
 
+    @property
+    def subject(self) -> tuple[str, str]:
+        """What of the site the text is about: its class, and the point or effect where one id has a text for each."""
+        definition = json.loads(self.text).get("definition") or {}
+        return self.asset_class, str(definition.get("point") or definition.get("effect") or "")
+
 
 def this_process() -> str:
     """host:pid, to say who ran a version first."""
     return f"{socket.gethostname()}:{os.getpid()}"[:128]
 
 
-async def note_versions(records: Records, site: str, rules: Iterable[Rule], at: int) -> None:
-    """Keep the text of every rule that runs from `at` on, and which they are. Idempotent; StoreError."""
+async def note_versions(
+    records: Records, site: str, rules: Iterable[Rule], at: int, *, beside: Iterable[Rule] = ()
+) -> None:
+    """Keep the text of every rule that runs from `at` on, and which they are. Idempotent; StoreError.
+
+    `rules` have one text an id, and the start names it. `beside` are those that have one a point, an effect or an asset
+    (rules/versions.py): of them only the texts are kept, for an alarm names its own.
+    """
+    written = [rule for rule in rules if rule.version]
     rows = {
         (rule.id, rule.version): {
             "site": site,
@@ -50,15 +64,18 @@ async def note_versions(records: Records, site: str, rules: Iterable[Rule], at: 
             "first_seen": at,
             "seen_by": this_process(),
         }
-        for rule in rules
+        for rule in (*written, *beside)
         if rule.version
     }
     if not rows:
         return
-    begun = {"site": site, "at": at, "versions": dict(sorted(rows))}
+    begun = {"site": site, "at": at, "versions": dict(sorted((rule.id, rule.version) for rule in written))}
+    table = rule_versions
     async with records.writing() as connection:
-        statement = insert_missing(connection, rule_versions, "site", "rule", "version")
-        await connection.execute(statement, list(rows.values()))
+        kept = await connection.execute(select(table.c.rule, table.c.version).where(table.c.site == site))
+        missing = [rows[key] for key in rows.keys() - {(item.rule, item.version) for item in kept}]
+        if missing:
+            await connection.execute(insert_missing(connection, table, "site", "rule", "version"), missing)
         await connection.execute(insert_missing(connection, rule_starts, "site", "at"), [begun])
 
 
@@ -82,11 +99,12 @@ async def version(records: Records, site: str, rule: str, wanted: str) -> Versio
 
 async def running_versions(records: Records, site: str) -> dict[str, VersionRow]:
     """The versions that rules ran with when they started last: rule id -> version; empty when they never did."""
-    table = rule_starts
-    query = select(table).where(table.c.site == site).order_by(table.c.at.desc()).limit(1)
+    starts = rule_starts
+    query = select(starts).where(starts.c.site == site).order_by(starts.c.at.desc()).limit(1)
     started = await records.rows(query)
     if not started:
         return {}
     wanted = started[0]["versions"]
-    rows = await records.rows(select(rule_versions).where(rule_versions.c.site == site))
+    table = rule_versions
+    rows = await records.rows(select(table).where(table.c.site == site, table.c.rule.in_(list(wanted))))
     return {item["rule"]: row(VersionRow, item) for item in rows if wanted.get(item["rule"]) == item["version"]}

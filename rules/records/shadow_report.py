@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from rules.book.versions import rule_of
 from rules.records.records import Records
 from rules.records.rule_texts import running_versions
 from rules.records.shadow import live_episodes, shadow_episodes
 from rules.rule import Rule
 from rules.trial.compare import Comparison, Episode, compare
+from rules.versions import rule_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
-
-from sqlalchemy import RowMapping, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facility.catalog import Catalog
 from facility.clock import Clock
@@ -25,59 +19,18 @@ from facility.config import Site
 from facility.readings import Sample
 from rules.book.compiled import CompiledRule, Rulebook
 from rules.engine import Engine
-from rules.language.summaries import HOUR_MS, Hour
+from rules.language.summaries import HOUR_MS
 from rules.language.trends import DAY_MS, TRENDS
 from rules.records.records import Records
-from rules.records.schema_summaries import summaries
+from rules.records.summaries import KEPT_MS, SeriesHour, load_hours
 from rules.role.readback import ReadBack
 
 log = logging.getLogger(__name__)
 
-KEPT_MS = 92 * DAY_MS
-"""Older summaries are thrown away: no trend looks further back."""
 AGAIN = 60.0
 """Seconds until a store that is away is asked again."""
 SETTLE_MS = HOUR_MS
 """Readings are filled in up to this long ago: what is younger this process has seen itself."""
-
-
-class SeriesHour(NamedTuple):
-    """One row of the table: an hour of a series of an asset."""
-
-    asset: str
-    series: str
-    hour: Hour
-
-
-async def save_hours(connection: AsyncConnection, *, site: str, hours: Sequence[SeriesHour], now: int) -> None:
-    """Insert or replace hours, and throw away what no trend looks at any more."""
-    if not hours:
-        return
-    rows = [
-        {"site": site, "asset": item.asset, "series": item.series}
-        | item.hour._asdict()
-        | {"knots": list(item.hour.knots)}
-        for item in hours
-    ]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(summaries)
-    changed = {name: statement.excluded[name] for name in ("known", "mean", "low", "high", "knots")}
-    key = ["site", "asset", "series", "start"]
-    await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
-    await connection.execute(delete(summaries).where(summaries.c.site == site, summaries.c.start < now - KEPT_MS))
-
-
-async def load_hours(records: Records, site: str, since: int) -> dict[tuple[str, str], list[Hour]]:
-    """Every series' hours from `since` on, oldest first, by (asset, text of the series)."""
-    query = select(summaries).where(summaries.c.site == site, summaries.c.start >= since).order_by(summaries.c.start)
-    found: dict[tuple[str, str], list[Hour]] = {}
-    for row in await records.rows(query):
-        found.setdefault((row["asset"], row["series"]), []).append(_hour(row))
-    return found
-
-
-def _hour(row: RowMapping) -> Hour:
-    return Hour(row["start"], row["known"], row["mean"], row["low"], row["high"], array("d", row["knots"]))
 
 
 class Baselines:

@@ -26,7 +26,8 @@ from rules.notification.sift import Sifter
 from rules.records.delays import Unsaved, save_delays
 from rules.records.linkage_runs import keep_runs
 from rules.records.records import Beside, Records
-from rules.role.baselines import Baselines, save_hours
+from rules.records.summaries import save_hours
+from rules.role.baselines import Baselines
 
 log = logging.getLogger(__name__)
 

@@ -189,7 +189,7 @@ class Rules:
         """How far the rules were; waits for a database that is not there yet: without it nothing can be told."""
         while True:
             try:
-                await take_up_trials(self.records, self.site.id, self.rulebook, self.engine, self.clock.ms())
+                await take_up_trials(self.records, self.site.id, self.rulebook, self.judges, self.clock.ms())
                 return await self.records.cursors(self.site.id)
             except StoreError as error:
                 self.keeper.database_error(error)

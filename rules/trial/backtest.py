@@ -14,10 +14,10 @@ from facility.catalog import Catalog
 from facility.readings import Sample
 from rules.book.compiled import Rulebook
 from rules.book.rulebook import SHADOW, Definition, assign
-from rules.book.versions import stamped
 from rules.effects import Judgement
 from rules.engine import Engine, Key
 from rules.trial.compare import Episode
+from rules.versions import stamped
 
 MAX_EPISODES = 200_000
 """Alarms of one side that are kept; a rule that raises more is not worth comparing."""

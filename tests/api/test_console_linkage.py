@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ import pytest_asyncio
 from rules.records import linkage_runs
 from tests.api.console_house import Console, console_house, served
 from tests.api.linkage_runs import a_run, keep
+from tests.api.linkage_story import Story, fire
 from tests.services.browser import PHONE, open_browser
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.service("chromium")]
@@ -56,6 +58,37 @@ async def test_a_run_that_is_over_is_opened_and_gets_a_note(console: Console) ->
         assert not window.complaints
     links = await linkage_runs.links(console.house.deps.records, console.house.deps.site.id, "L1")
     assert [(link.kind, link.author) for link in links] == [("run", ""), ("note", "operator")]
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "mark"), [("zh", "到期未到位", "读数"), ("en", "not there by its deadline", "By hand: ")]
+)
+async def test_an_alarm_of_it_says_what_did_not_come(console: Console, language: str, said: str, mark: str) -> None:
+    house = console.house
+    rows = (await house.deps.records.alarms(asset="FA-01")).items
+    alarm = next((row.id for row in rows if row.rule == "fire_alarm.smoke_fan_failed"), None)
+    if alarm is None:
+        story = Story(house)
+        await fire(story)
+        await story.pass_to(60)
+        house.deps.board.touch()
+        alarm = await story.alarm("fire_alarm.smoke_fan_failed")
+    async with console.window("viewer", language=language) as window:
+        await window.go(f"/console/alarms?alarm={alarm}")
+        await window.sees(".why .said.then .sentence", limit=60)
+        assert said in await window.text(".why .said.then .sentence")
+        assert mark in await window.text(".why")
+        await window.sees(".why .tree .mark.no")
+        await window.sees(".why .inputs .value")
+        assert await window.overflow() <= 0
+        assert not window.complaints
+        if folder := os.environ.get("CARETAKER_SHOTS"):
+            await window.page.set_viewport_size({"width": 1440, "height": 1700})
+            await window.page.screenshot(path=f"{folder}/why-linkage-{language}.png")
+        await window.page.click("a.version")
+        await window.sees(".source")
+        assert '"limit_s": 15.0' in await window.text(".source")
+        assert await window.page.locator(".choice .version").count() == 1
 
 
 async def test_who_may_not_write_sees_no_button_and_a_phone_has_one_column(console: Console) -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from rules.book.versions import stamped
 from rules.records.rule_texts import note_versions
+from rules.versions import stamped
 from tests.api.console_house import Console, console_house, served
 from tests.api.house import a_rule
 from tests.api.test_rule_trials import HOUR, LIVE, SHADOW, raised

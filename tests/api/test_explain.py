@@ -16,12 +16,14 @@ from facility.config import Site, load_site
 from facility.readings import Quality, Sample, Value
 from rules.book.compiled import Rulebook
 from rules.book.rulebook import load_rulebook
-from rules.book.versions import stamped
 from rules.desk.commands import Commands
 from rules.effects import Judgement, Seen
+from rules.language.summaries import HOUR_MS, Hour
 from rules.records.rule_texts import note_versions
 from rules.records.schema import deliveries, outbox
+from rules.records.summaries import SeriesHour, save_hours
 from rules.rule import Rule
+from rules.versions import stamped
 from tests.api.house import House, a_house, a_rule, write_site
 
 CHANNELS = """
@@ -42,6 +44,19 @@ rules:
     severity: 2
     raises: nothing
     escalate: [{after: 30m, severity: 1}]
+    guidance: {zh: 查看水泵。, en: See to the pumps.}
+  - id: test.rising
+    labels: {zh: 流量上升, en: Flow rises}
+    when: slope(sys.flow, '3d') > 5
+    severity: 2
+    raises: nothing
+    guidance: {zh: 查看水泵。, en: See to the pumps.}
+  - id: test.long
+    labels: {zh: 流量偏高, en: Flow is high}
+    when: count(sys.flow > 50, '24h') >= 1
+    for: 1h
+    severity: 2
+    raises: nothing
     guidance: {zh: 查看水泵。, en: See to the pumps.}
 """
 S = 1000
@@ -188,6 +203,35 @@ async def test_unknown_says_what_is_the_matter(house: House, client: httpx.Async
     assert next(item for item in view["inputs"] if item["point"] == "sys.outlet_pressure")["quality"] == "comm"
 
 
+async def test_a_trend_over_days_is_known(house: House, client: httpx.AsyncClient) -> None:
+    now = house.clock.ms()
+    newest = now // HOUR_MS * HOUR_MS - HOUR_MS
+    rows = [
+        SeriesHour("PS-01", "sys.flow", Hour(newest - ago * HOUR_MS, HOUR_MS, flow, flow, flow, (flow,) * 20))
+        for ago in range(5 * 24)
+        # level until two days ago, then rising by 24 a day
+        if (flow := 10.0 + max(0, 48 - ago)) is not None
+    ]
+    async with house.deps.records.writing() as connection:
+        await save_hours(connection, site=house.deps.site.id, hours=rows, now=now)
+    await store(house, 60, {"sys.flow": 58.0})
+    found = await get(client, house, "rules/test.rising/explain?asset=PS-01")
+    assert (found["view"]["truth"], found["view"]["when"]["truth"]) == ("true", "true")
+    assert 15 < found["view"]["when"]["parts"][0]["value"] < 25
+    assert found["view"]["notes"][0]["code"] == "not_recorded"
+    then = await get(client, house, f"rules/test.rising/explain?asset=PS-01&at={now - 48 * HOUR_MS}")
+    slope = then["view"]["when"]["parts"][0]
+    assert (then["view"]["when"]["truth"], slope["value"]) == ("false", pytest.approx(0, abs=0.1))
+
+
+async def test_a_window_of_a_whole_day_with_a_delay_is_known(house: House, client: httpx.AsyncClient) -> None:
+    for ago in range(25 * 3600, -1, -240):
+        await store(house, ago, {"sys.flow": 60.0 if 23 * 3600 < ago < 23.5 * 3600 else 8.0 + ago % 7})
+    found = await get(client, house, "rules/test.long/explain?asset=PS-01")
+    assert (found["view"]["verdict"], found["view"]["when"]["parts"][0]["value"]) == ("active", 1)
+    assert "cut" not in [note["code"] for note in found["view"]["notes"]]
+
+
 async def test_a_time_before_all_history_says_so(house: House, client: httpx.AsyncClient) -> None:
     await low_pressure(house)
     found = await get(client, house, "rules/test.low/explain?asset=PS-01&at=2020-01-01T00:00:00Z")
@@ -248,6 +292,29 @@ async def test_a_version_that_was_not_kept_is_said(house: House, client: httpx.A
     found = await get(client, house, f"alarms/{alarm}/explain")
     assert "version_lost" in [note["code"] for note in found["then"]["notes"]]
     assert found["then"]["when"]["truth"] == "true"
+
+
+async def test_a_data_check_that_was_set_differently(house: House, client: httpx.AsyncClient) -> None:
+    await low_pressure(house)
+    items = (await house.deps.explainer.rulebook()).by_asset["PS-01"]
+    rule = next(item.rule for item in items if item.is_check and item.rule.id == "data.noisy")
+    at = house.clock.ms() - 47 * S
+    older = stamped(replace(rule, delay=1.0), {"check": "noisy", "times": 99})
+    await note_versions(house.deps.records, house.deps.site.id, (), at - 1000, beside=[rule, older])
+    for judged in (older, rule):
+        for event in ("raise", "clear"):
+            judgement = Judgement(judged, "PS-01", event, at, at, {})  # type: ignore[arg-type]
+            await house.deps.records.apply([judgement], house.routing, at + 200)
+        alarm = (await house.deps.records.alarms(asset="PS-01")).items[0].id
+        found = await get(client, house, f"alarms/{alarm}/explain?at={at}")
+        assert found["rule"]["version"] == judged.version
+        assert ("older_check" in [note["code"] for note in found["then"]["notes"]]) is (judged is older)
+        assert found["then"]["when"]["form"] == "check"
+        kept = await get(client, house, f"rules/{rule.id}/versions/{judged.version}")
+        assert kept["text"]["definition"]["check"] == "noisy"
+        at += 5 * S
+    asked = await get(client, house, f"rules/{rule.id}/explain?asset=PS-01&index={rule.index}")
+    assert (asked["rule"]["index"], asked["rule"]["version"]) == (rule.index, rule.version)
 
 
 async def test_every_rule_of_an_asset_in_a_line(house: House, client: httpx.AsyncClient) -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 import httpx
 from sqlalchemy import select
 
-from rules.book.versions import stamped
 from rules.effects import Judgement
 from rules.records.rule_texts import note_versions
 from rules.records.schema_trial import shadow_alarms
 from rules.rule import Rule
+from rules.versions import stamped
 from tests.api.house import House, a_rule
 
 LIVE = stamped(a_rule("lift.stuck"))

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from facility.assets import Asset
+from facility.points import Label
 from facility.settings import RecordsSettings
 from rules.desk.commands import Commands
+from rules.desk.drilling import Declaration, declare
+from rules.drills.scope import Ground, Scope
 from rules.effects import Judgement
 from rules.performance import reading
 from rules.performance.names import titles
 from rules.performance.reading import TooMuchError, measure, stand
 from rules.performance.tally import DAY
 from rules.records.records import Records, open_records
+from rules.role.tending import tend
 from tests.rules.builders import a_routing, a_rule
 
 ROUTING = a_routing()
@@ -70,6 +76,47 @@ async def test_history_and_other_sites_do_not_count(records: Records) -> None:
     other = await measure(records, "s2", ZONE, START, START + DAY)
     assert (other.raises, other.span) == (0, 0)
     assert (await stand(records, "s1")).active == 1
+
+
+async def test_a_drill_is_in_no_figure(records: Records) -> None:
+    assets = {name: Asset(name, "water_pump", Label("泵", name)) for name in ("P-01", "P-02", "P-09")}
+    routing = replace(ROUTING, ground=Ground(assets), time_zone="UTC", stale_ms=DAY // 8)
+    commands = Commands(records, routing)
+
+    async def say(event: str, asset: str, after: int) -> None:
+        judgement = Judgement(a_rule(), asset, event, START + after, START + after - 1)  # type: ignore[arg-type]
+        await records.apply([judgement], routing, START + after + 50)
+
+    async def acknowledge(asset: str, who: str, after: int) -> None:
+        row = next(row for row in (await records.alarms()).items if row.asset == asset)
+        await commands.acknowledge(row.id, actor=who, at=START + after)
+
+    await say("raise", "P-09", 0)
+    await say("clear", "P-09", 500_000)
+    wanted = Declaration(name="演习", scope=Scope(assets=("P-01",)), reason="季度", until_at=START + DAY // 3)
+    drill = await declare(records, routing, wanted, actor="zhao", at=START + 1000)
+    for number in range(5):  # often enough to chatter, to be a bad actor, and to be first in the list
+        await say("raise", "P-01", 10_000 + 10_000 * number)
+        if number < 4:
+            await say("clear", "P-01", 15_000 + 10_000 * number)
+    await acknowledge("P-01", "zhao", 55_000)
+    await say("raise", "P-02", 60_000)
+    await acknowledge("P-02", "wang", 90_000)
+    rows = {row.asset: row for row in (await records.alarms()).items}
+    assert (rows["P-01"].drill, rows["P-02"].drill) == (drill.id, None)
+
+    found = await measure(records, "s1", ZONE, START, START + DAY // 8)
+    assert [(item.key[2], item.raises, item.share) for item in found.top] == [("P-02", 1, 50.0), ("P-09", 1, 50.0)]
+    assert (found.raises, found.episodes, found.chattering, dict(found.severities)) == (2, 0, (), {2: 2})
+    assert (found.answers.count, found.answers.p50, set(found.people)) == (1, 30_000, {"wang"})
+    standing = await stand(records, "s1")
+    assert (standing.active, standing.shelved) == (1, 0)
+
+    await tend(records, routing, START + DAY // 4)
+    assert all(row.stale_at for row in (await records.live_alarms("s1")) if row.asset != "P-09")
+    assert (await stand(records, "s1")).stale == 1
+    assert (await measure(records, "s1", ZONE, START, START + DAY // 2)).stale_most == 1
+    assert (await measure(records, "s1", ZONE, START + DAY // 3, START + DAY)).stale_most == 1
 
 
 async def test_too_much_is_refused_and_not_read(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:

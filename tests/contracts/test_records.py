@@ -18,7 +18,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from facility.errors import StoreError, TransitionError
 from facility.settings import RecordsSettings
-from rules.book.versions import stamped
 from rules.desk.commands import Commands
 from rules.language.summaries import Hour
 from rules.life.rows import Cursor, NotFoundError
@@ -27,7 +26,8 @@ from rules.records import schema, schema_drills, schema_linkage
 from rules.records.records import Records, open_records
 from rules.records.rule_texts import note_versions, versions
 from rules.records.shadow import live_episodes, open_shadows, shadow_episodes
-from rules.role.baselines import KEPT_MS, SeriesHour, load_hours, save_hours
+from rules.records.summaries import KEPT_MS, SeriesHour, load_hours, save_hours
+from rules.versions import stamped
 from tests.rules.builders import a_judgement, a_routing, a_rule, an_emergency
 
 ROUTING = a_routing()
@@ -208,6 +208,9 @@ async def test_hours_of_a_series_are_written_with_the_judgements_and_thrown_away
     assert await load_hours(records, "s1", 0) == {("P-01", "flow"): [young._replace(mean=1.25)]}
     assert await load_hours(records, "s1", 20_001) == {}
     assert await load_hours(records, "other", 0) == {}
+    assert await load_hours(records, "s1", 0, before=20_000, assets=["P-01"]) == {}
+    assert set(await load_hours(records, "s1", 0, before=20_001, assets=["P-01", "P-02"])) == {("P-01", "flow")}
+    assert await load_hours(records, "s1", 0, assets=["P-02"]) == {}
 
 
 async def test_cursors_are_written_with_the_judgements(records: Records) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
@@ -19,6 +21,7 @@ from rules.effects import Judgement
 from rules.engine import Engine
 from rules.language.expression import compile_expression
 from rules.rule import Raises, Rule, Severity
+from rules.versions import rule_of
 
 CATALOG = load_catalog()
 PUMPS = CATALOG.classes["water_pump"]
@@ -135,6 +138,29 @@ def samples(story: Any) -> list[Sample]:
 
 def end(found: Sequence[Sample]) -> int:
     return (found[-1].at if found else T0) + 3_600_000
+
+
+def test_what_a_site_says_of_a_check_is_in_its_text(tmp_path: Path) -> None:
+    def book(said: str) -> Rulebook:
+        (tmp_path / "data.yaml").write_text(said, encoding="utf-8")
+        checks, problems = read_checks([tmp_path], CATALOG, assets=two)
+        assert problems == []
+        return with_checks(Rulebook(dict.fromkeys(two, ())), checks, two, dict.fromkeys(two, POINTS), CATALOG)
+
+    two = ASSETS | {"WP-02": Asset("WP-02", "water_pump", Label("泵", "WP-02"), rated={"flow": 16})}
+    plain = book("every: {}\n")
+    other = book("assets: {WP-02: {sys.flow: {noisy: {times: 9, within: 2m, step: 30}}}}\n")
+    of_flow = [rule for rule in other.checks if rule.id == "data.noisy" and rule.index == rid("sys.flow")]
+    assert len(of_flow) == 2
+    assert len({rule.version for rule in of_flow}) == 2
+    assert {rule.version for rule in plain.checks} < {rule.version for rule in other.checks}
+    (changed,) = {rule.text for rule in other.checks} - {rule.text for rule in plain.checks}
+    said = json.loads(changed)
+    assert (said["id"], said["definition"]["point"], said["definition"]["times"]) == ("data.noisy", "sys.flow", 9)
+    assert all(rule.version and rule_of(rule.text, index=rule.index).label == rule.label for rule in other.checks)
+    stuck = next(json.loads(rule.text) for rule in plain.checks if rule.id == "data.stuck_value")
+    assert stuck["definition"]["while"]
+    assert stuck["definition"]["for_s"] > 0
 
 
 @settings(max_examples=60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from rules.book.rulebook import load_rulebook
 from rules.notification.notify import Routing
 from rules.notification.sift import Sifter
 from rules.records.records import Records
+from rules.records.rule_texts import version
 from rules.role import readback
 from tests.api.house import write_site
 from tests.rules.plant import CLOCK, Line, at_work
@@ -53,6 +55,9 @@ async def test_a_hole_is_told_once_over_a_restart_and_goes_when_it_is_filled(rec
         await line.send(sample(bad=False))
         await until(lambda: not rules.judges.coverage._systems["FA-01"].standing)
     assert await raised() == ["returned"]
+    (row,) = [row for row in (await records.alarms(asset="FA-01")).items if row.rule == "site.coverage"]
+    kept = json.loads((await version(records, "s1", row.rule, row.rule_version)).text)
+    assert set(kept["definition"]["points_s"]) == set(keys)
 
 
 def test_it_may_be_the_consequence_of_a_supply_or_a_line(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from facility.catalog import load_catalog
 from facility.errors import ConfigError, TransitionError
 from rules.book.compiled import CompiledRule
 from rules.book.rulebook import PACKS, Definition, read_rules
-from rules.book.versions import stamped
 from rules.desk.commands import Commands
 from rules.records.records import Records
 from rules.records.schema_trial import shadow_alarms
@@ -23,6 +22,7 @@ from rules.records.shadow_report import side_by_side
 from rules.role import readback, service
 from rules.rule import Raises, Severity
 from rules.trial.compare import Change
+from rules.versions import stamped
 from tests.rules.builders import a_routing
 from tests.rules.plant import CLOCK, OVERLOAD, Line, a_book, a_compiled, a_sample, a_site, at_work
 from tests.services.hook import Hook, a_hook

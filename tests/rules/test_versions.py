@@ -9,11 +9,11 @@ import pytest
 
 from facility.catalog import load_catalog
 from rules.book.rulebook import PACKS, read_rules
-from rules.book.versions import rule_of, stamped
 from rules.life.rows import NotFoundError
 from rules.records.records import Records
 from rules.records.rule_texts import note_versions, running_versions, version, versions
 from rules.rule import Severity
+from rules.versions import rule_of, stamped
 from tests.rules.builders import a_judgement, a_routing, a_rule
 
 CATALOG = load_catalog()

@@ -19,17 +19,17 @@ from api.backtest import Tried, run_backtest, way_to
 from caretaker import app
 from caretaker_roles import House, open_house
 from caretaker_site import load_whole
-from facility.catalog import load_catalog
 from facility.clock import SystemClock
 from facility.errors import StoreError
 from facility.readings import Quality, Sample, Value
 from facility.wire import Batch
-from ingest.duckdb_store import DuckDBStore
+from ingest.open import open_store
 from ingest.store import Delivery
 from rules.records.records import open_records
 from rules.records.rule_texts import note_versions
 from rules.trial.table import as_json
 from tests.api.house import write_site
+from tests.services.influx import InfluxServer
 
 DAY = "2026-03-0{}"
 RULE = """
@@ -70,16 +70,19 @@ def site(tmp_path: Path) -> Path:
     (folder / "rules").mkdir()
     (folder / "rules" / "own.yaml").write_text(RULE % (110, 100, "30s", ""))
 
-    async def store() -> None:
-        (folder / "data").mkdir()
-        opened = await DuckDBStore.open(folder / "data/readings.duckdb", catalog=load_catalog())
-        point = "drive.motor_temp"
-        samples = [Sample("EL-01", at, {point: value}, {point: quality}) for at, value, quality in readings()]
-        await opened.write([Delivery("gw-1", Batch("b", 1, samples, False), {"EL-01": "elevator"})])
-        await opened.close()
-
-    asyncio.run(store())
+    (folder / "data").mkdir()
+    asyncio.run(store(folder))
     return folder
+
+
+async def store(folder: Path) -> None:
+    """Write the readings to the store that the site's settings name."""
+    whole = load_whole(folder)
+    opened = await open_store(whole.site.settings.readings, site=whole.site, catalog=whole.catalog)
+    point = "drive.motor_temp"
+    samples = [Sample("EL-01", at, {point: value}, {point: quality}) for at, value, quality in readings()]
+    await opened.write([Delivery("gw-1", Batch("b", 1, samples, False), {"EL-01": "elevator"})])
+    await opened.close()
 
 
 def run(*arguments: object) -> str:
@@ -119,6 +122,27 @@ def test_a_lower_limit_adds_alarms_and_makes_one_earlier(site: Path) -> None:
     assert data["samples_per_s"] > 0
 
 
+@pytest.mark.service("influxd")
+def test_over_influxdb_it_finds_what_it_finds_over_duckdb(site: Path, influx: InfluxServer) -> None:
+    path = given(site, 90, 80, "0s", "")
+    over_duckdb = found(site, *SPAN, "--rules", path)
+    bucket = influx.fresh("backtest")
+    settings = site / "site.yaml"
+    where = f"{{kind: influxdb, url: '{influx.url}', bucket: {bucket}, token: '{influx.token}'}}"
+    settings.write_text(f"{settings.read_text()}readings: {where}\n")
+    asyncio.run(store(site))
+    (site / "data/readings.duckdb").unlink()
+    over_influx = found(site, *SPAN, "--rules", path)
+    assert over_influx["source"] == f"InfluxDB {influx.url}"
+    changing = {"source", "seconds", "samples_per_s"}
+    assert over_influx["total"]["added"] == 2
+    assert {key: value for key, value in over_influx.items() if key not in changing} == {
+        key: value for key, value in over_duckdb.items() if key not in changing
+    }
+    influx.fresh(bucket)
+    assert found(site, *SPAN, "--rules", path)["samples"] == 0
+
+
 def test_the_other_way_round_they_are_removed_and_later(site: Path) -> None:
     (site / "rules" / "own.yaml").write_text(RULE % (90, 80, "0s", ""))
     total = found(site, *SPAN, "--rules", given(site, 110, 100, "30s", ""))["total"]
@@ -147,7 +171,7 @@ def test_without_other_rules_the_folder_is_compared_with_what_ran_last(site: Pat
 
     async def note() -> None:
         async with open_records(whole.site.settings.records, site) as records:
-            await note_versions(records, whole.site.id, whole.rulebook.rules, 1000)
+            await note_versions(records, whole.site.id, whole.rulebook.written, 1000)
 
     asyncio.run(note())
     assert found(site, *SPAN)["rules_that_differ"] == []

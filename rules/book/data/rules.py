@@ -1,7 +1,8 @@
 """The rules over the data itself: one a check and point, at each asset that has the point.
 
 They are ordinary rules with ordinary alarms; `data.stuck_value` and so on. The alarm of each point is one of its own:
-the rule's index is a number made from the class and the key of the point, the same for ever.
+the rule's index is a number made from the class and the key of the point, the same for ever. Its text has the numbers
+of the check.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rules.language.expression import INDEXED, Compiled, compile_expression
 from rules.language.frame import Frame
 from rules.language.logic import ANY, Says
 from rules.rule import Raises, Rule, Severity
+from rules.versions import stamped
 
 PREFIX = "data."
 SAMPLES = 3
@@ -69,23 +71,31 @@ class _Maker:
             yield from self._made[same]
 
     def _of_point(self, asset_class: AssetClass, point: Point, entry: Entry) -> Iterator[CompiledRule]:
-        pushed: dict[str, Callable[[], Check]] = {}
+        pushed: dict[str, tuple[Callable[[], Check], dict[str, object]]] = {}
         if entry.no_value:
-            pushed["no_value"] = NoValue
+            pushed["no_value"] = NoValue, {}
         if isinstance(entry.noisy, Often):
             step = entry.noisy.step / 100 * ((point.high or 0.0) - (point.low or 0.0))
             within = max(seconds(entry.noisy.within), SAMPLES * entry.noisy.times * point.interval)
-            pushed["noisy"] = partial(Noisy, step, entry.noisy.times, round(within * 1000))
+            pushed["noisy"] = (
+                partial(Noisy, step, entry.noisy.times, round(within * 1000)),
+                {"step": step, "times": entry.noisy.times, "within_s": within},
+            )
         if isinstance(entry.chattering, Often):
             within = seconds(entry.chattering.within)
-            pushed["chattering"] = partial(Chattering, entry.chattering.times, round(within * 1000))
+            pushed["chattering"] = (
+                partial(Chattering, entry.chattering.times, round(within * 1000)),
+                {"times": entry.chattering.times, "within_s": within},
+            )
         if entry.counter_reset:
-            pushed["counter_reset"] = partial(CounterReset, point.high)
-        for name, make in pushed.items():
+            pushed["counter_reset"] = partial(CounterReset, point.high), {"end": point.high}
+        for name, (make, numbers) in pushed.items():
             when = _compiled(
                 f"{name}({point.key})", point, partial(_bound, point.key, make, despike=bool(entry.despike))
             )
-            yield CompiledRule(self._rule(name, asset_class, point, when.text), when, watched=point.key)
+            rule = self._rule(name, asset_class, point, when.text)
+            definition = {"check": name, "point": point.key, "despike": bool(entry.despike), **numbers}
+            yield CompiledRule(stamped(rule, definition), when, watched=point.key)
         if isinstance(entry.stuck_value, StuckSpec):
             yield self._stuck(asset_class, point, entry.stuck_value)
 
@@ -107,7 +117,8 @@ class _Maker:
         )
         clear = _compiled(f"not stuck({point.key}, '{spec.for_}')", point, varied)
         rule = replace(self._rule("stuck_value", asset_class, point, said), clear=clear.text)
-        return CompiledRule(rule, condition, clear, guarded=point.key)
+        definition = {"check": "stuck_value", "point": point.key, "for_s": length / 1000, "while": spec.while_}
+        return CompiledRule(stamped(rule, definition), condition, clear, guarded=point.key)
 
     def _rule(self, name: str, asset_class: AssetClass, point: Point, when: str) -> Rule:
         alarm = self._checks.alarms[name]

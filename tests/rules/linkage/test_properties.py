@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facility.readings import Sample
@@ -91,6 +91,7 @@ def test_two_of_three_doors_by_definition(came: tuple[float | None, ...]) -> Non
     st.lists(st.floats(11, 189), max_size=20),
     st.lists(st.floats(11, 189), max_size=20),
 )
+@example([(101, None), (251, False), (261, None)], [], [26.0])  # seen for a second only, after its limit
 @settings(max_examples=80)  # fmt: skip
 def test_batching_changes_nothing(
     changes: list[tuple[int, bool | None]], ticks: list[float], others: list[float]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,20 @@ from facility.bus import MemoryBus
 from facility.clock import SystemClock
 from facility.readings import Sample
 from rules.book.compiled import Rulebook
+from rules.drills.scope import Ground
+from rules.engine import Engine
+from rules.judges import Judges
+from rules.linkage.judge import Linkage
 from rules.linkage.run import Run
+from rules.notification.notify import Routing
 from rules.records import linkage_runs
 from rules.records.records import Records
+from rules.records.rule_texts import running_versions, version, versions
 from rules.role import readback
 from rules.role.service import Rules
-from tests.rules.linkage.panels import FIRE, QUIET, START, a_site, matrices, told
+from rules.role.taking_up import take_up_trials
+from rules.versions import rule_of
+from tests.rules.linkage.panels import CATALOG, FIRE, MATRIX, QUIET, START, a_site, matrices, play, told
 from tests.rules.plant import Line, Store, at_work
 from tests.services.waiting import until
 
@@ -79,6 +89,32 @@ async def test_a_restart_in_mid_run_goes_on_with_its_t0(records: Records, tmp_pa
     sealed = await linkage_runs.run_of(records, "s1", run.id)
     assert sealed
     assert sealed.effects == run.effects
+
+
+async def test_the_text_of_an_effects_alarm_is_kept_and_changes_with_its_row(records: Records, tmp_path: Path) -> None:
+    texts: list[dict[str, object]] = []
+    for number, matrix in enumerate((MATRIX, MATRIX.replace("within: 15, command", "within: 20, command"))):
+        site = a_site(tmp_path, matrix)
+        book = Rulebook({}, linkage=matrices(site))
+        linkage = Linkage(site.id, book.linkage, site.assets, CATALOG)
+        judges = Judges.of(Engine(book, site.assets, CATALOG), linkage, site, CATALOG, Ground())
+        await take_up_trials(records, "s1", book, judges, 1000 + number)
+        raised = play(linkage, (*QUIET, FIRE), 60)
+        await records.apply(raised, Routing.of(site), 1000 + number)
+        rows = {row.rule: row for row in await records.live_alarms("s1")}
+        alarm = rows["fire_alarm.smoke_failed"]
+        kept = await version(records, "s1", alarm.rule, alarm.rule_version)
+        texts.append(json.loads(kept.text))
+        played = rule_of(kept.text, index=alarm.rule_index)
+        assert (played.label.zh, played.severity) == (alarm.title_zh, alarm.severity)
+        await records.apply(
+            [replace(item, event="clear", at=item.at + 1) for item in raised], Routing.of(site), 1000 + number
+        )
+    limits = [text["definition"]["limit_s"] for text in texts]  # type: ignore[index]
+    assert limits == [15, 20]
+    found = await versions(records, "s1", "fire_alarm.linkage_weak")
+    assert len(found) == 6 + 1  # one text an effect that is judged, and the new one of the row that changed
+    assert await running_versions(records, "s1") == {}  # a start names what can be run again from its text alone
 
 
 async def test_the_chain_shows_what_was_changed(records: Records) -> None:
