@@ -1,7 +1,7 @@
 """kill -9 of the rules in a storm of alarms, twice: whatever stands is in the records once, told once, journalled once.
 
-The broker, the process with ingest, rules and API, both databases and the phone are real; the gateway is this test, which
-sends every batch again until ingest has confirmed it, as a spool does.
+The broker, the process with ingest, rules and API, its databases and the phone are real; the gateway is this test:
+it sends every batch again until ingest has confirmed it, as a spool does.
 """
 
 from __future__ import annotations
