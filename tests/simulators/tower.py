@@ -16,7 +16,7 @@ from facility.presence import Presence
 from facility.wire import Batch, Stored, decode, encode, parse_topic, readings_topic, status_topic, stored_topic
 from gateway.service import Gateway, will
 from gateway.spool import MemorySpool
-from rules.book.rulebook import load_rulebook
+from rules.book.mapped import mapped_points
 from rules.effects import Judgement
 from rules.engine import Engine
 from rules.gateway_health import GatewayHealth
@@ -24,7 +24,7 @@ from simulators.devices.faulty_bus import FaultyBus
 from simulators.scenario import Action
 from simulators.service import Simulation
 from tests.gateway.plant import LoopClock
-from tests.simulators.oracle import Raised
+from tests.simulators.oracle import Raised, judging
 
 STEP = 1.0
 """Seconds of a step of the hardware and of the rules."""
@@ -128,7 +128,7 @@ async def _confirm(site: Site, bus: Bus) -> None:
 async def _watch(found: Tower, site: Site, catalog: Catalog, bus: Bus) -> None:
     """Judge readings and what gateways say of themselves by the shipped rules."""
     clock = LoopClock()
-    engine = Engine(load_rulebook(site, catalog), site.assets, catalog)
+    engine = Engine(judging(site.assets, catalog, mapped_points(site, catalog)), site.assets, catalog)
     health = GatewayHealth(site.id, {name: Presence(clock.ms()) for name in site.gateways})
     topics = (readings_topic(site.id, "+"), status_topic(site.id, "+"))
     async with bus.subscribe(*topics, limit=100_000) as messages:
