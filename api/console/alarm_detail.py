@@ -120,8 +120,9 @@ class Detail:
                 for key, value in row.facts.items():
                     self._fact(row, key, value)
         self._heading("journal")
-        for entry in journal:
-            self._entry(row, entry)
+        with box("journal"):
+            for entry in journal:
+                self._entry(row, entry)
 
     def _instants(self, row: AlarmRow, removal: RemovalRow | None) -> list[str]:
         visitor = self._visitor

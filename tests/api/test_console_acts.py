@@ -74,7 +74,7 @@ async def test_a_push_leads_to_its_alarm_with_guidance_facts_and_journal(console
         ):
             assert words in detail
         await window.page.click(".detail .acknowledge")
-        await window.sees(".detail .entry:has-text('Acknowledged · operator')")
+        await window.sees(".detail .journal .entry:has-text('Acknowledged · operator')")
         await console.house.alarm("EL-01", a_rule("pushed"), "clear")
         await window.misses(f'[data-alarm="{alarm}"]')
         # it is over and has left the list; who looks at it sees how it ended
@@ -88,7 +88,7 @@ async def test_a_viewer_sees_no_buttons(console: Console) -> None:
     alarm = await console.house.alarm("EL-02", a_rule("looked_at"))
     async with console.window("viewer") as window:
         await window.go(f"/console/alarms?alarm={alarm}")
-        await window.sees(".detail .journal, .detail .entry")
+        await window.sees(".detail .journal .entry")
         assert await window.page.locator(".acknowledge, .shelve, .reset").count() == 0
         await window.go("/console/tickets")
         await window.sees(".ticket")
@@ -170,7 +170,7 @@ async def test_shelving_needs_a_reason_and_ends_by_a_click(console: Console) -> 
         assert row.suppression == "shelved"
         assert row.shelved_until is not None
         assert 3_500_000 < row.shelved_until - row.changed_at <= 3_600_000
-        await window.sees(".detail .entry:has-text('等待备件')")
+        await window.sees(".detail .journal .entry:has-text('等待备件')")
         await window.page.click(".detail .unshelve")
         await window.sees(f'[data-alarm="{alarm}"]:not(.quiet)')
     assert (await records.alarm(alarm)).suppression == "none"

@@ -28,6 +28,7 @@ async def test_a_fault_begins_and_ends_by_clicks(console: Console) -> None:
     lift = console.house.simulation.building.models["EL-01"]
     async with console.window("manager") as window:
         await window.go("/console/")
+        await window.page.click(".more summary")
         await window.page.click("text=模拟设备")
         await window.sees(".hardware .empty")
         await window.page.click(".subject:has-text('EL-01')")
