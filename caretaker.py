@@ -1,287 +1,78 @@
-"""The command line: one program, each package's commands joined under it. Nothing imports this module."""
+"""The command line: one program, each package's commands joined under it. Nothing imports this module.
+
+A command's module is imported when the command is asked for, or by --help, which tells of all of them: a gateway on a
+small machine starts without web server, database and simulators.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
-import os
-import shutil
-import signal
-import sys
-import tempfile
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from pathlib import Path
-from typing import Annotated, NoReturn
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
 
 import typer
-import uvloop
+from typer.core import TyperGroup
 
-import api.cli
-import dashboards.cli
-import gateway.cli
-import gateway.import_cli
-import gateway.probe_cli
-import gateway.profile_cli
-import rules.cli
-import rules.performance.cli
-import simulators.cli
-import simulators.replay.cli
-from api.backtest import Tried, run_backtest, span_of, way_to
-from caretaker_demo import DEMO_SITE, Demo, Options, conclude, open_demo, play, scenario_file
-from caretaker_reload import reload as apply_changes
-from caretaker_roles import ROLES, House, check_roles, open_house
-from caretaker_running import Reloader, Running, ask, on_hangup, registered, running
-from caretaker_site import Whole, load_whole
-from facility.clock import SystemClock
-from facility.config import schema as site_schema
-from facility.duration import seconds
-from facility.errors import CaretakerError, ConfigError
-from rules.trial.table import as_json, lines
+COMMANDS: Mapping[str, str] = {
+    "init": "caretaker_commands:init",
+    "check": "caretaker_commands:check",
+    "plan": "gateway.cli:plan",
+    "probe": "gateway.probe_cli:probe_device",
+    "record": "gateway.cli:record",
+    "run": "caretaker_commands:run",
+    "reload": "caretaker_commands:reload",
+    "demo": "caretaker_commands:demo",
+    "simulate": "simulators.cli:simulate",
+    "replay": "simulators.replay.cli:replay",
+    "report": "rules.performance.cli:report",
+    "schema": "caretaker_commands:schema",
+    "import": "gateway.import_cli:app",
+    "user": "api.cli:user_app",
+    "token": "api.cli:token_app",
+    "profile": "gateway.profile_cli:app",
+    "rules": "caretaker_backtest:app",
+    "dashboards": "dashboards.cli:app",
+}
+"""Command -> where its function, or the group of its commands, is."""
+
+
+class Commands(TyperGroup):
+    """The commands of COMMANDS, each imported when it is wanted."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of the table."""
+        _ = ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name, if there is one."""
+        _ = ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        return _made(cmd_name, getattr(import_module(module), name))
+
+
+def _made(name: str, found: typer.Typer | Callable[..., Any]) -> Any:
+    if not isinstance(found, typer.Typer):
+        function, found = found, typer.Typer(add_completion=False)
+        found.command(name)(function)
+    command = typer.main.get_command(found)
+    command.name = name
+    return command
+
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Caretaker 守护: watches over a building's equipment."
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Caretaker 守护: watches over a building's equipment.",
 )
-STARTER = Path(__file__).parent / "facility" / "starter"
-log = logging.getLogger("caretaker")
-
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="the site folder")]
 
 
-@app.command()
-def init(folder: Folder) -> None:
-    """Make a starter site folder, commented."""
-    if folder.exists() and any(folder.iterdir()):
-        raise typer.BadParameter(f"{folder} is not empty; name a new folder")
-    shutil.copytree(STARTER, folder, dirs_exist_ok=True)
-    typer.echo(f"{folder} is ready. Next: edit its files, then `caretaker check {folder}`")
-
-
-@app.command()
-def check(folder: Folder) -> None:
-    """Tell every problem of a site folder at once, with file and line; exit 1 if there is one."""
-    whole = _load(folder)
-    site, catalog, rulebook = whole.site, whole.catalog, whole.rulebook
-    points = sum(len(catalog.profiles[device.profile].points) for device in site.devices)
-    typer.echo(
-        f"{folder}: no problems. {len(site.assets)} assets, {len(site.devices)} devices, {points} points, "
-        f"{len(rulebook.rules)} rules, {len(site.channels)} channels"
-    )
-
-
-@app.command()
-def run(
-    folder: Folder,
-    roles: Annotated[str, typer.Option(help=f"some of {', '.join(ROLES)}, gateway:ID; comma between")] = "",
-    watch: Annotated[
-        bool, typer.Option("--watch", help="reload when a file of the folder changes / 目录变化时自动重新加载")
-    ] = False,
-) -> None:
-    """Run the named roles of a site (all, if none are named) until Ctrl-C."""
-    whole = _load(folder)
-    names = [name.strip() for name in roles.split(",") if name.strip()] or list(ROLES)
-    problems = check_roles(whole.site, names)
-    if problems:
-        _fail("\n".join(problems))
-    house = House(whole.site, whole.catalog, whole.rulebook, SystemClock())
-    _until_stopped(lambda: _run(house, names, watch=watch))
-
-
-async def _run(house: House, names: list[str], *, watch: bool) -> None:
-    reloader = Reloader(house.site.folder, lambda whole: apply_changes(house, whole), house.clock)
-    on_hangup(reloader.asked.set)
-    async with open_house(house, names):
-        house.spawn("reloader", reloader.serve())
-        if watch:
-            house.spawn("watcher", reloader.watch())
-        with registered(house.site.folder, names):
-            typer.echo(
-                f"running {', '.join(names)} of {house.site.id}" + (f"; {house.address}" if house.address else "")
-            )
-            await house.wait()
-
-
-@app.command()
-def reload(folder: Folder) -> None:
-    """Apply an edited site folder to its running processes, only what changed / 让运行中的进程应用修改后的站点目录."""
-    if not hasattr(signal, "SIGHUP"):
-        _fail("this system has no SIGHUP: run with --watch instead")
-    try:
-        load_whole(folder)
-    except ConfigError as error:
-        told = [*map(str, error.problems), f"{len(error.problems)} problem(s); nothing was changed"]
-        _fail("\n".join(told))
-    processes = running(folder)
-    if not processes:
-        _fail(f"no process of {folder} runs on this machine; start it with `caretaker run {folder}`")
-    if not asyncio.run(_ask_all(folder, processes)):
-        raise typer.Exit(1)
-
-
-async def _ask_all(folder: Path, processes: list[Running]) -> bool:
-    """One after the other until one refuses; print what each says; whether all did it."""
-    for process in processes:
-        answer = await ask(folder, process, SystemClock())
-        typer.echo(f"process {process.pid} ({', '.join(process.roles)}):", err=bool(answer.problems))
-        for line in answer.problems or answer.outcome.lines():
-            typer.echo(f"  {line}", err=bool(answer.problems))
-        if answer.problems:
-            return False
-    return True
-
-
-@app.command()
-def demo(  # noqa: PLR0913, PLR0917 - each is an option of the command line
-    for_: Annotated[str, typer.Option("--for", help="how long, such as 60s or 5m; until Ctrl-C if not given")] = "",
-    speed: Annotated[float, typer.Option(min=0.1, max=100, help="how fast the simulated time runs")] = 1.0,
-    scenario: Annotated[str, typer.Option(help="a shipped scenario (tour, drill, wires) or a file")] = "",
-    site: Annotated[
-        Path | None, typer.Option(help="a site folder of your own instead of the demonstration tower", exists=True)
-    ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="of API and console; 0 takes a free one")] = 8000,
-    report: Annotated[Path | None, typer.Option(help="write what the run proved as JSON")] = None,
-    seed: Annotated[int | None, typer.Option(help="of the simulation; the scenario's, or 1, if not given")] = None,
-) -> None:
-    """Run a simulated building with all roles on this machine."""
-    house = site or DEMO_SITE
-    file = scenario_file(scenario, house) if scenario else None
-    if file and not file.exists():
-        _fail(f"there is no scenario {scenario!r}: name a shipped one (tour, drill, wires) or a YAML file")
-    folder = Path(tempfile.mkdtemp(prefix="caretaker-demo-"))
-    options = Options(folder, file, _seconds(for_) if for_ else None, speed, port, seed, house)
-    try:
-        _until_stopped(lambda: _demo(options, report))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _demo(options: Options, report: Path | None) -> None:
-    async with open_demo(options, SystemClock(), typer.echo) as running:
-        _welcome(running)
-        stopped = False
-        try:
-            await play(running, options, typer.echo)
-        except asyncio.CancelledError:
-            stopped = True
-            if report is None:
-                raise
-        if report is not None or options.seconds is not None:
-            outcome = await conclude(running)
-            text = json.dumps(outcome, indent=1)
-            if report:
-                await asyncio.to_thread(report.write_text, text + "\n")
-            typer.echo(text)
-        if stopped:
-            raise asyncio.CancelledError
-
-
-def _welcome(running: Demo) -> None:
-    typer.echo(
-        f"\n  Caretaker 守护 is running: {running.address}/\n"
-        f"  user {'operator'}   password {running.password}   (made for this run)\n"
-        f"  Ctrl-C stops it\n"
-    )
-
-
-@rules.cli.app.command()
-def backtest(  # noqa: PLR0913 - each is an option of the command line
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="the site folder / 站点目录", exists=True)],
-    *,
-    begin: Annotated[str, typer.Option("--from", help="local time, or a span ago / 开始时间")] = "7d",
-    until: Annotated[str, typer.Option("--to", help="the same; now if not given / 结束时间")] = "",
-    given: Annotated[
-        Path | None,
-        typer.Option("--rules", help="a file or folder to try over the site's / 待试规则", exists=True),
-    ] = None,
-    as_json_: Annotated[bool, typer.Option("--json", help="print JSON / 输出 JSON")] = False,
-    url: Annotated[str, typer.Option("--api", help="the API of the running site / 运行中站点的 API 地址")] = "",
-    api_from: Annotated[
-        str, typer.Option("--token-env", help="environment variable with a token for it / API 令牌所在环境变量")
-    ] = "CARETAKER_API_TOKEN",
-    language: Annotated[rules.cli.Language | None, typer.Option(help="zh or en; the site's first / 语言")] = None,
-) -> None:
-    """Run changed rules over stored history, old against new / 用历史数据对比新旧规则."""
-    try:
-        whole = load_whole(folder)
-        house = Tried(whole.site, whole.catalog, whole.rulebook)
-        spoken = language.value if language else whole.site.languages[0]
-        span = span_of(whole.site, begin, until)
-        is_held = any("ingest" in process.roles for process in running(folder))
-        way = way_to(whole.site, url, os.environ.get(api_from, "")) if is_held else None
-        report = asyncio.run(run_backtest(house, given, span, way, spoken))
-    except ConfigError as error:
-        _fail("\n".join([*map(str, error.problems), f"{len(error.problems)} problem(s); nothing was run"]))
-    except (CaretakerError, ValueError) as error:
-        _fail(str(error))
-    if as_json_:
-        typer.echo(json.dumps(as_json(report), ensure_ascii=False, indent=1))
-    else:
-        typer.echo("\n".join(lines(report, spoken)))
-
-
-@app.command()
-def schema() -> None:
-    """Print the JSON Schema of site.yaml, for editors."""
-    typer.echo(json.dumps(site_schema(), indent=1, ensure_ascii=False))
-
-
-def _load(folder: Path) -> Whole:
-    """The whole site, or every problem of it on stderr and exit 1."""
-    try:
-        return load_whole(folder)
-    except ConfigError as error:
-        told = [*map(str, error.problems), f"{len(error.problems)} problem(s); nothing was started"]
-        _fail("\n".join(told))
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(1)
-
-
-def _seconds(text: str) -> float:
-    """60s, 5m, 2h or plain seconds."""
-    try:
-        return seconds(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def _until_stopped(work: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run to the end, or until SIGINT or SIGTERM; a second signal stops at once. Our own errors exit 1, in words."""
-
-    async def guarded() -> None:
-        task = asyncio.ensure_future(work())
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
-        with suppress(asyncio.CancelledError):
-            await task
-
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
-    for noisy in ("httpx", "nicegui", "uvicorn.error", "alembic", "pymodbus.logging"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    try:
-        uvloop.run(guarded())
-    except CaretakerError as error:
-        _fail(str(error))
-
-
-app.command("plan")(gateway.cli.plan)
-app.command("probe")(gateway.probe_cli.probe_device)
-app.command("record")(gateway.cli.record)
-app.command("simulate")(simulators.cli.simulate)
-app.command("report")(rules.performance.cli.report)
-app.command("replay")(simulators.replay.cli.replay)
-app.add_typer(gateway.import_cli.app, name="import", help="Bring devices in from elsewhere.")
-app.add_typer(api.cli.user_app, name="user", help="People who may log in.")
-app.add_typer(api.cli.token_app, name="token", help="Tokens for programs.")
-app.add_typer(gateway.profile_cli.app, name="profile", help="Device profiles.")
-app.add_typer(rules.cli.app, name="rules", help="Rules, tried before they go live.")
-app.add_typer(dashboards.cli.app, name="dashboards", help="Grafana boards as code.")
+@app.callback()
+def _program() -> None:
+    """Nothing comes before the commands."""
 
 
 def main() -> None:

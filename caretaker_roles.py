@@ -1,6 +1,7 @@
 """The roles of one process: what each needs, made once, started in order, stopped backwards.
 
 A role is an entry in `ROLES`. Roles never see each other: what one needs of another is handed to it here as a function.
+What only one role needs is imported when it starts: a gateway on a small machine has no use for a web server.
 """
 
 from __future__ import annotations
@@ -11,12 +12,8 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from api.app import create_app
-from api.deps import Deps
-from api.live import LiveCache
-from api.server import serve
 from facility.broker import embedded_broker
 from facility.bus import Bus, Message
 from facility.catalog import Catalog
@@ -26,18 +23,16 @@ from facility.errors import CaretakerError
 from facility.hardware import Control
 from facility.mqtt_bus import Broker, MqttBus
 from facility.wire import Batch
-from gateway.file_spool import FileSpool, left_behind
-from gateway.lesson_book import open_book
-from gateway.override_book import open_overrides
-from gateway.service import Gateway, new_boot, will
-from ingest.deadletters import DeadLetters
-from ingest.open import open_store
-from ingest.service import Ingest
-from ingest.store import ReadingStore
-from rules.book.compiled import Rulebook
-from rules.notification.channels import open_channels
-from rules.records.records import Records, open_records
-from rules.role.service import Rules
+
+if TYPE_CHECKING:
+    from api.deps import Deps
+    from gateway.service import Gateway
+    from ingest.deadletters import DeadLetters
+    from ingest.service import Ingest
+    from ingest.store import ReadingStore
+    from rules.book.compiled import Rulebook
+    from rules.records.records import Records
+    from rules.role.service import Rules
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +85,8 @@ class House:
     async def store(self) -> ReadingStore:
         """The readings store, opened once."""
         if self._store is None:
+            from ingest.open import open_store
+
             self._store = await open_store(self.site.settings.readings, site=self.site, catalog=self.catalog)
             self.stack.push_async_callback(self._store.close)
         return self._store
@@ -102,6 +99,8 @@ class House:
     async def records(self) -> Records:
         """Alarms, tickets and people, opened once."""
         if self._records is None:
+            from rules.records.records import open_records
+
             opened = open_records(self.site.settings.records, self.site.folder)
             self._records = await self.stack.enter_async_context(opened)
         return self._records
@@ -109,6 +108,8 @@ class House:
     def dead_letters(self) -> DeadLetters:
         """What could not be stored, opened once."""
         if self._dead_letters is None:
+            from ingest.deadletters import DeadLetters
+
             self._dead_letters = DeadLetters(self.site.path(DEAD_LETTERS))
             self.stack.callback(self._dead_letters.close)
         return self._dead_letters
@@ -166,6 +167,8 @@ async def start_broker(house: House) -> None:
 
 async def start_ingest(house: House) -> None:
     """Readings into the store."""
+    from ingest.service import Ingest
+
     bus = await house.bus("ingest")
     store = await house.store()
     house.ingest = Ingest(
@@ -183,6 +186,9 @@ async def start_ingest(house: House) -> None:
 
 async def start_rules(house: House) -> None:
     """Alarms, tickets, messages."""
+    from rules.notification.channels import open_channels
+    from rules.role.service import Rules
+
     store = await house.store()
     house.rules = Rules(
         house.site,
@@ -200,6 +206,11 @@ async def start_rules(house: House) -> None:
 
 async def start_api(house: House) -> None:
     """HTTP, live stream, console. Returns when it answers."""
+    from api.app import create_app
+    from api.deps import Deps
+    from api.live import LiveCache
+    from api.server import serve
+
     settings = house.site.settings.api
     bus = await house.bus("api")
     store = await house.store()
@@ -242,6 +253,8 @@ async def start_api(house: House) -> None:
 
 async def start_gateway(house: House) -> None:
     """Every gateway of the site, also those that it comes to have later."""
+    from gateway.file_spool import left_behind
+
     house.serves_all_gateways = True
     folder = house.site.path(house.site.settings.spool.directory)
     for path, batches in left_behind(folder, house.site.gateways):
@@ -252,6 +265,11 @@ async def start_gateway(house: House) -> None:
 
 async def start_one_gateway(house: House, name: str) -> None:
     """One gateway with its spool and its own connection, whose last will says that it is gone."""
+    from gateway.file_spool import FileSpool
+    from gateway.lesson_book import open_book
+    from gateway.override_book import open_overrides
+    from gateway.service import Gateway, new_boot, will
+
     settings = house.site.settings.spool
     boot = new_boot()
     file = house.site.path(settings.directory) / f"{name}.sqlite"

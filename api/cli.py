@@ -20,8 +20,10 @@ from rules.records.records import open_records
 
 T = TypeVar("T")
 
-user_app = typer.Typer(help="Users: who may log in, and in which role.", no_args_is_help=True)
-token_app = typer.Typer(help="Tokens: for Grafana, scripts and other services.", no_args_is_help=True)
+user_app = typer.Typer(add_completion=False, help="People who may log in, and in which role.", no_args_is_help=True)
+token_app = typer.Typer(
+    add_completion=False, help="Tokens: for Grafana, scripts and other services.", no_args_is_help=True
+)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="the site folder", exists=True, file_okay=False)]
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="the user's name")]

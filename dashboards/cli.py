@@ -20,7 +20,7 @@ from facility.config import Site, load_site
 from facility.errors import ConfigError
 from facility.settings import ReadingsSettings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Grafana boards as code.")
 Folder = Annotated[Path, typer.Argument(help="site folder / 站点目录")]
 Languages = Annotated[
     list[str] | None, typer.Option("--language", help="zh, en; all of the site's if not given / 语言")

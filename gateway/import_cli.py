@@ -20,7 +20,7 @@ from gateway.discovery.mapping import Mapper
 from gateway.discovery.table import shipped_table
 from gateway.discovery.writing import REPORT, Written, write
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring devices in from elsewhere.")
 
 
 @app.callback()

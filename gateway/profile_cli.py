@@ -22,7 +22,7 @@ from gateway.check import planned
 from gateway.examples import Judged, judged, looked, uncovered
 from gateway.planner import UnreadableError
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Device profiles.")
 GIVEN = re.compile(r"\s*(coil|discrete|input|holding)\s+(0x[0-9a-fA-F]+|\d+)\s*:\s*(.+)")
 """TABLE ADDRESS: WORDS, such as `holding 0: 4361 0000`."""
 HOW = "no examples yet; add words from the manual, or from a device whose display you can see:"

@@ -21,7 +21,7 @@ from rules.trial.junit import junit
 from rules.trial.testfile import SHIPPED, Ground, read_tests
 from rules.trial.verdict import Outcome, Verdict, judge
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Rules, tried before they go live.")
 SITE_TESTS = Path("rules") / "tests"
 
 

@@ -102,7 +102,7 @@ def test_a_failure_shows_what_was_told_and_what_was_unknown(site: Path) -> None:
     assert "- 11 raise elevator.entrapment since 1 severity 1" in output
     assert "5s  car.in_door_zone = <comm>" in output
     assert "=> condition unknown, pending" in output
-    assert "unknown      car.in_door_zone   <- car.in_door_zone = <comm> (11s)" in output
+    assert "unknown        car.in_door_zone   <- car.in_door_zone = <comm> (11s)" in output
     assert "true       mode.service != 'inspection'" in output
     assert "1 failed" in output
 
