@@ -13,11 +13,13 @@ from api.console.frame import Frame
 from api.console.marks import Look, Text, box, link
 from api.console.visitor import Visitor
 from api.linkage import notes_of, write_note
-from api.linkage_sheet import end_words, limit_words, seen_words, since, word
+from api.linkage_sheet import end_words, limit_words, since, word
 from facility.errors import StoreError
 from facility.points import Label
+from facility.readings import Quality
+from rules.explain.linkage import CAME, Came, condition, reading_words
 from rules.linkage.ledger import Link
-from rules.linkage.run import EffectRecord, Run
+from rules.linkage.run import EffectRecord, Run, Seen
 from rules.linkage.run import Text as Words
 from rules.linkage.verdicts import WORDS, Verdict
 from rules.records import linkage_runs
@@ -45,6 +47,7 @@ class Row:
             self._left = Text("left")
             self._feedback = Text("seconds")
             self._evidence = Text("evidence")
+        self._looked: tuple[tuple[Seen, ...], int] | None = None
 
     def show(self, run: Run, effect: EffectRecord, now: int) -> None:
         """What is known of it at `now`."""
@@ -57,8 +60,23 @@ class Row:
         self._left.show(self._countdown(run, effect, now))
         self._feedback.show("" if effect.t_feedback is None else f"{since(run, effect.t_feedback)} s")
         self._note.show(self._why(effect))
-        site = visitor.deps.site
-        self._evidence.show("\n".join(seen_words(run, seen, site) for seen in effect.terms))
+        looked = tuple(effect.terms), now // 1000 if run.is_live else 0
+        if looked != self._looked:  # to put it in words takes longer than all the rest
+            self._looked = looked
+            self._evidence.show("\n".join(self._proof(run, seen, now) for seen in looked[0]))
+
+    def _proof(self, run: Run, seen: Seen, now: int) -> str:
+        """A condition in words, what became of it and when, and which of its readings are not good."""
+        visitor, deps = self._visitor, self._visitor.deps
+        at = run.ended_at or now
+        item = condition(seen, seen.asset or run.panel, at, deps.site.assets, deps.catalog)
+        came = CAME[item.came].to(visitor.language)
+        if item.came is Came.WAITING and not run.is_live:
+            came = visitor.say("linkage_undecided")
+        if item.held_at is not None and item.held_at <= at:
+            came = f"{came} {visitor.time(item.held_at)}"
+        bad = [reading_words(one, at, visitor.language) for one in item.readings if one.quality is not Quality.GOOD]
+        return " · ".join([f"{item.asset} {item.claim(visitor.language)}", came, *bad])
 
     def _countdown(self, run: Run, effect: EffectRecord, now: int) -> str:
         limit = limit_words(run, effect, self._visitor.language)

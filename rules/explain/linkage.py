@@ -140,12 +140,12 @@ def laid_open(run: Run, alarm: AlarmRow, at: int, assets: Mapping[str, Asset], c
         verdict = record.verdict
     else:
         verdict = verdict_of(alarm.rule) if raised else Verdict.PENDING
-    command = _condition(record.command, run.panel, at, assets, catalog) if record.command else None
+    command = condition(record.command, run.panel, at, assets, catalog) if record.command else None
     proofs = tuple(
         JudgedProof(
             part.count,
             part.part,
-            tuple(_condition(seen, seen.asset or run.panel, at, assets, catalog) for seen in part.terms),
+            tuple(condition(seen, seen.asset or run.panel, at, assets, catalog) for seen in part.terms),
         )
         for part in record.proofs
     )
@@ -196,7 +196,8 @@ def ahead(effect: JudgedEffect) -> list[Next]:
     return found
 
 
-def _condition(seen: Seen, asset: str, at: int, assets: Mapping[str, Asset], catalog: Catalog) -> Condition:
+def condition(seen: Seen, asset: str, at: int, assets: Mapping[str, Asset], catalog: Catalog) -> Condition:
+    """What a run keeps of a condition of `asset`, as it was at `at` (ms)."""
     node, readings = _tree(seen.text, asset, seen.facts, assets, catalog)
     limit = seen.limit if seen.limit < NEVER else None
     return Condition(asset, seen.text, node, limit, seen.held_at, _came(seen, at), readings)
